@@ -1,0 +1,23 @@
+import { SyrinxError } from "../base/errors.js";
+import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
+import type { OnnxModel } from "../gpu/onnx-model.js";
+
+/**
+ * Checks a starter model's tensors: PCM and all recurrent state, packed into one tensor of a row per call, to `output`
+ * and the next state. Returns the floats of a row of state; zeros are its beginning. Throws MODEL_TENSORS_MISMATCH.
+ */
+export function packedStateFloats(model: OnnxModel, family: string, output: ExpectedTensor): number {
+  const floats = model.inputs.find(({ name }) => name === "state")?.dims[1];
+  if (typeof floats === "string") {
+    const difference = "input state: expected a fixed number of floats per row, found a free one";
+    throw new SyrinxError("MODEL_TENSORS_MISMATCH", { path: model.path, family, difference });
+  }
+  expectTensors(model, family, {
+    inputs: [
+      { name: "pcm", type: "float32", dims: ["batch", "samples"] },
+      { name: "state", type: "float32", dims: ["batch", floats ?? null] },
+    ],
+    outputs: [output, { name: "nextState", type: "float32", dims: ["batch", floats ?? null] }],
+  });
+  return floats!;
+}

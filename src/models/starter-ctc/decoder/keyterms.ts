@@ -1,0 +1,118 @@
+/** Words that a caller expects: a lift in the search, and a small trie of their own so that unknown ones can be said. */
+import { letterToSound } from "./letter-to-sound.js";
+import { fullDictionary, type Lexicon } from "./lexicon.js";
+import { buildTrie, type PhoneTrie } from "./phone-trie.js";
+import { arpabetLabels } from "./phones.js";
+
+/** A key term counts as a word that is said at least so often (natural log), whatever the language model thinks … */
+const KEYTERM_LOGP = -6.5;
+/** … and is preferred over an equally likely word by so much. */
+const KEYTERM_BONUS = 2;
+/** Words of all key terms together. At it: the rest is ignored. */
+export const KEYTERM_WORDS_MAX = 500;
+const KEYTERM_LETTERS_MAX = 40;
+/** Words likelier than this need no help, and a lift of "the" or "of" inside a phrase would do harm. */
+const COMMON_LOGP = -6;
+
+/** Key terms of one call. Phrases are taken word by word; words without letters are ignored. */
+export class Keyterms {
+  readonly trie: PhoneTrie;
+  /** Node numbers of the trie begin here, behind those of the lexicon's. */
+  readonly root: number;
+  private readonly spellings = new Map<number, string>();
+
+  constructor(lexicon: Lexicon, terms: readonly string[]) {
+    this.root = lexicon.trie.nodeCount;
+    const draft: Draft = { words: [], starts: [0], labels: [] };
+    for (const spelling of splitTerms(terms)) this.addWord(lexicon, spelling, draft);
+    if (draft.words.length === 0) {
+      this.trie = EMPTY;
+      return;
+    }
+    const entries = {
+      words: Int32Array.from(draft.words),
+      starts: Int32Array.from(draft.starts),
+      labels: Uint8Array.from(draft.labels),
+    };
+    this.trie = buildTrie(entries, (word) => lifted(lexicon.unigram(word)));
+  }
+
+  /** The language model's log-probability of a word, lifted if the word is a key term. */
+  lift(word: number, logp: number): number {
+    return this.spellings.size > 0 && this.spellings.has(word) ? lifted(logp) : logp;
+  }
+
+  /** As the caller wrote it; undefined for words that are no key terms. */
+  spellingOf(word: number): string | undefined {
+    return this.spellings.get(word);
+  }
+
+  private addWord(lexicon: Lexicon, spelling: string, draft: Draft): void {
+    const known = lexicon.find(spelling.toLowerCase());
+    if (known >= 0 && lexicon.unigram(known) > COMMON_LOGP) return;
+    const forms = known >= 0 ? lexicon.pronunciationsOf(known) : pronounceUnknown(lexicon, spelling);
+    // Behind the vocabulary comes the sentence start, then the words that only this call knows.
+    const word = known >= 0 ? known : lexicon.sentenceStart + 1 + this.spellings.size;
+    if (forms.length === 0 || this.spellings.has(word)) return;
+    this.spellings.set(word, spelling);
+    for (const form of forms) {
+      draft.words.push(word);
+      draft.labels.push(...form);
+      draft.starts.push(draft.labels.length);
+    }
+  }
+}
+
+function lifted(logp: number): number {
+  return Math.max(logp, KEYTERM_LOGP) + KEYTERM_BONUS;
+}
+
+interface Draft {
+  readonly words: number[];
+  readonly starts: number[];
+  readonly labels: number[];
+}
+
+const EMPTY: PhoneTrie = buildTrie(
+  { words: new Int32Array(0), starts: new Int32Array(1), labels: new Uint8Array(0) },
+  () => 0,
+);
+
+/** Distinct words of all terms, punctuation stripped, in the order given. */
+function splitTerms(terms: readonly string[]): string[] {
+  const distinct = new Map<string, string>();
+  for (const term of terms) {
+    for (const part of term.split(/[\s-]+/)) {
+      const word = part.replace(/[^\p{L}']/gu, "");
+      const key = word.toLowerCase();
+      if (/[a-z]/.test(key) && word.length <= KEYTERM_LETTERS_MAX && !distinct.has(key)) distinct.set(key, word);
+      if (distinct.size >= KEYTERM_WORDS_MAX) return [...distinct.values()];
+    }
+  }
+  return [...distinct.values()];
+}
+
+function pronounceUnknown(lexicon: Lexicon, spelling: string): number[][] {
+  const word = spelling.toLowerCase();
+  const arpabet = fullDictionary(word);
+  if (arpabet !== undefined) return [arpabetLabels(arpabet)];
+  const forms = [letterToSound(foldAccents(word))];
+  // "API" is spelled out, "NASA" is not: both are tried.
+  if (/^[A-Z]{2,5}$/.test(spelling)) forms.push(spellOut(lexicon, word));
+  return forms.filter((form) => form.length > 0);
+}
+
+function spellOut(lexicon: Lexicon, word: string): number[] {
+  const letters = Array.from(word, (letter) => letterName(lexicon, letter));
+  return letters.some((name) => name.length === 0) ? [] : letters.flat();
+}
+
+function letterName(lexicon: Lexicon, letter: string): number[] {
+  // The dictionary's "a" is the article; its "a." the letter.
+  const name = fullDictionary(`${letter}.`);
+  return name === undefined ? (lexicon.pronunciationsOf(lexicon.find(letter))[0] ?? []) : arpabetLabels(name);
+}
+
+function foldAccents(word: string): string {
+  return word.normalize("NFD").replace(/[^a-z]/g, "");
+}

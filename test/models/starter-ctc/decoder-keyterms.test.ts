@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { seeded } from "../../../src/base/prng.js";
+import { KEYTERM_WORDS_MAX, Keyterms } from "../../../src/models/starter-ctc/decoder/keyterms.js";
+import { letterToSound } from "../../../src/models/starter-ctc/decoder/letter-to-sound.js";
+import { PHONES } from "../../../src/models/starter-ctc/decoder/phones.js";
+import { decode, labelsOf, lexicon, spell } from "./decoder-support.js";
+
+const said = (word: string): string =>
+  letterToSound(word)
+    .map((label) => PHONES[label - 1])
+    .join(" ");
+
+describe("key terms", () => {
+  test("let a word outside the vocabulary be heard, spelled as given", () => {
+    assert.equal(lexicon.find("syrinx"), -1);
+    const labels = [...labelsOf("please call"), ...letterToSound("syrinx"), ...labelsOf("tomorrow")];
+    assert.doesNotMatch(decode(spell(labels)).text, /syrinx/i);
+    assert.equal(decode(spell(labels), { keyterms: ["Syrinx"] }).text, "please call Syrinx tomorrow");
+  });
+
+  test("win over a likelier word that sounds the same", () => {
+    const rows = spell(labelsOf("the right"));
+    assert.equal(decode(rows).text, "the right");
+    assert.equal(decode(rows, { keyterms: ["wright"] }).text, "the wright");
+  });
+
+  test("take phrases word by word and leave common words as they are", () => {
+    const terms = new Keyterms(lexicon, ["the Tower of Pisa"]);
+    assert.equal(terms.lift(lexicon.find("the"), -9), -9);
+    assert.equal(terms.lift(lexicon.find("of"), -9), -9);
+    assert.ok(terms.lift(lexicon.find("tower"), -9) > -6);
+    assert.equal(terms.spellingOf(lexicon.find("tower")), "Tower");
+  });
+
+  test("do not appear where nothing like them was said", () => {
+    const keyterms = ["Syrinx", "Kubernetes", "wright", "Copenhagen"];
+    for (const sentence of ["open the door", "set a timer for ten minutes"]) {
+      const rows = spell(labelsOf(sentence), { certainty: 0.7, prng: seeded(4) });
+      assert.equal(decode(rows, { keyterms }).text, sentence);
+    }
+  });
+
+  test("beyond their limit, without letters or in other scripts are ignored", () => {
+    const many = Array.from({ length: KEYTERM_WORDS_MAX + 50 }, (_, at) => {
+      const letters = [at % 26, Math.floor(at / 26) % 26, Math.floor(at / 676)];
+      return `zq${letters.map((letter) => String.fromCharCode(97 + letter)).join("")}`;
+    });
+    const terms = new Keyterms(lexicon, [...many, "42", "", "東京"]);
+    assert.ok(terms.spellingOf(lexicon.sentenceStart + KEYTERM_WORDS_MAX) !== undefined);
+    assert.equal(terms.spellingOf(lexicon.sentenceStart + 1 + KEYTERM_WORDS_MAX), undefined);
+    assert.equal(new Keyterms(lexicon, ["42", "", "東京"]).trie.nodeCount, 1);
+  });
+
+  test("may be abbreviations that are spelled out", () => {
+    const letters = "w z q".split(" ").flatMap((letter) => lexicon.pronunciationsOf(lexicon.find(letter))[0]!);
+    assert.match(decode(spell([...labelsOf("open"), ...letters]), { keyterms: ["WZQ"] }).text, /WZQ/);
+  });
+});
+
+describe("letter to sound", () => {
+  test("knows digraphs, silent letters, long vowels and doubled consonants", () => {
+    assert.equal(said("knight"), "n ay t");
+    assert.equal(said("phone"), "f ow n");
+    assert.equal(said("shipping"), "sh ih p ih ng");
+    assert.equal(said("station"), "s t ae sh ax n");
+    assert.equal(said("zylo"), "z ih l ow");
+  });
+
+  test("gives nothing for no letters", () => {
+    assert.deepEqual(letterToSound(""), []);
+    assert.deepEqual(letterToSound("42"), []);
+  });
+});
