@@ -1,0 +1,188 @@
+/**
+ * Speaks text clause by clause. Within a batch, calls take turns: first the opening clauses of all replies, because a
+ * caller waits in silence for each of them, then one clause of every call after the other.
+ *
+ * A clause's alignment stands before its audio; audio of one context is contiguous. A clause that cannot be spoken is an
+ * error of its own, and the reply goes on.
+ */
+import { z } from "zod";
+import { AssertionFailure } from "../base/assert.js";
+import { isSyrinxError, reasonOf, SyrinxError } from "../base/errors.js";
+import type { SpeakReport, TtsModel } from "../models/family.js";
+import { type ActorCall, type ActorResources, defineActor, type Item, type Out } from "./define.js";
+import { type SpeakTask, TTS_ROW_BYTES, TtsCall, type TtsContext } from "./tts-call.js";
+
+/** Longest `audio.out` frame. Longer audio is divided evenly, so frames are at least half as long but for short clauses. */
+export const OUT_FRAME_MS_MAX = 100;
+
+const shape = {
+  voice: z.string().min(1).max(100).optional(),
+  speed: z.number().min(0.5).max(2).optional().describe("1 is the voice's own pace."),
+};
+const options = z.strictObject(shape);
+type TtsOptions = z.infer<typeof options>;
+const callOptions = z.strictObject(shape);
+
+export const ttsActor = defineActor<TtsOptions, TtsCall, "tts">({
+  name: "tts",
+  summary: "Speaks text, clause by clause, so that the first audio leaves before the text is complete.",
+  inputs: ["text", "reply"],
+  requires: ["text"],
+  outputs: ["audio.out", "alignment"],
+  forwards: ["reply"],
+  options,
+  callOptions,
+  task: "tts",
+  thread: "compute",
+  latencyMs: () => 0,
+  stateBytes: () => TTS_ROW_BYTES,
+  create(chosen, resources) {
+    const speaker = new Speaker(chosen, resources);
+    return {
+      open: () => new TtsCall(),
+      process: (batch, out) => speaker.process(batch, out),
+      save: (call, row) => call.state.save(row),
+      restore(_call, row) {
+        const state = new TtsCall();
+        state.restore(row);
+        return state;
+      },
+    };
+  },
+});
+
+class Speaker {
+  readonly #chosen: TtsOptions;
+  readonly #resources: ActorResources<"tts">;
+  readonly #model: TtsModel;
+  /** The clause being spoken: held until its word times are known. */
+  #pcm = new Int16Array(16_000);
+  #pcmCount = 0;
+
+  constructor(chosen: TtsOptions, resources: ActorResources<"tts">) {
+    this.#chosen = chosen;
+    this.#resources = resources;
+    this.#model = resources.model;
+  }
+
+  async process(batch: readonly Item<TtsCall>[], out: Out<TtsCall>): Promise<void> {
+    const states = new Set<TtsCall>();
+    for (const item of batch) {
+      const { state } = item.call;
+      states.add(state);
+      plan(item, state);
+    }
+    let waiting = [...states];
+    for (;;) {
+      for (const state of waiting) passOn(state, out);
+      waiting = waiting.filter((state) => state.tasks.length > 0);
+      if (waiting.length === 0) return;
+      const openings = waiting.filter((state) => isOpening((state.tasks[0] as SpeakTask).context));
+      for (const state of openings.length > 0 ? openings : waiting) {
+        await this.#speak(state.tasks.shift() as SpeakTask, out);
+      }
+    }
+  }
+
+  async #speak({ text, context, cause }: SpeakTask, out: Out<TtsCall>): Promise<void> {
+    const { call } = cause;
+    const { generation } = context;
+    if (call.isStale(generation)) return;
+    const { voice, speed } = { ...this.#chosen, ...callOptions.parse(call.options) };
+    this.#pcmCount = 0;
+    let report: SpeakReport;
+    try {
+      const isStale = (): boolean => call.isStale(generation);
+      report = await this.#model.speak({ text, voice, speed, isStale }, (pcm) => this.#hold(pcm));
+    } catch (error) {
+      if (error instanceof AssertionFailure) throw error;
+      context.failedCount++;
+      this.#tell(call, error, cause, out);
+      return;
+    }
+    if (call.isStale(generation)) return;
+    context.spokenCount++;
+    this.#emit(text, report, context, cause, out);
+  }
+
+  #emit(text: string, report: SpeakReport, context: TtsContext, cause: Item<TtsCall>, out: Out<TtsCall>): void {
+    const { call } = cause;
+    const { contextId, generation, position: start } = context;
+    const { rateHz } = this.#model;
+    const total = this.#pcmCount;
+    if (total === 0) return;
+    const { spans } = report;
+    const known = spans.length > 0 ? spans : [{ text, startSample: 0, endSample: total }];
+    const meta = {
+      contextId,
+      unit: spans.length > 0 ? ("word" as const) : ("clause" as const),
+      rateHz,
+      spans: known.map((span) => ({
+        text: span.text,
+        startSample: start + span.startSample,
+        endSample: start + span.endSample,
+      })),
+    };
+    out.emit(call, "alignment", meta, { cause, generation, position: start });
+    const frameCount = Math.ceil(total / ((rateHz * OUT_FRAME_MS_MAX) / 1000));
+    for (let frame = 0, from = 0; frame < frameCount; frame++) {
+      const to = Math.round(((frame + 1) * total) / frameCount);
+      const position = start + from;
+      out.emitAudio(call, { contextId, rateHz }, this.#pcm, from, to - from, { cause, generation, position });
+      from = to;
+    }
+    context.position += total;
+  }
+
+  #hold(pcm: Int16Array): void {
+    if (this.#pcmCount + pcm.length > this.#pcm.length) {
+      const grown = new Int16Array(2 * (this.#pcmCount + pcm.length));
+      grown.set(this.#pcm.subarray(0, this.#pcmCount));
+      this.#pcm = grown;
+    }
+    this.#pcm.set(pcm, this.#pcmCount);
+    this.#pcmCount += pcm.length;
+  }
+
+  #tell(call: ActorCall<TtsCall>, thrown: unknown, cause: Item<TtsCall>, out: Out<TtsCall>): void {
+    const error = isSyrinxError(thrown) ? thrown : new SyrinxError("TTS_FAILED", { reason: reasonOf(thrown) }, thrown);
+    const { code, message, hint } = error;
+    const { nodeName, log } = this.#resources;
+    log("warn", "a clause could not be spoken", { callId: call.callId, code });
+    out.emit(call, "error", { code, message, hint, node: nodeName, fatal: false }, { cause });
+  }
+}
+
+/** Nothing of this reply was spoken yet: somebody is waiting in silence. */
+function isOpening({ spokenCount, failedCount }: TtsContext): boolean {
+  return spokenCount + failedCount === 0;
+}
+
+function plan(item: Item<TtsCall>, state: TtsCall): void {
+  state.dropStale(item.call);
+  if (item.kind === "text") {
+    const { contextId, text } = item.meta("text");
+    state.push(item, contextId, text);
+    return;
+  }
+  // What ends a reply, asks for what was said, or closes the call finds everything before it spoken.
+  if (item.kind !== "reply" || item.meta("reply").what === "end") state.flush(item);
+  state.pass(item);
+}
+
+/** Passes on what stands before the next clause. */
+function passOn(state: TtsCall, out: Out<TtsCall>): void {
+  for (let task = state.tasks[0]; task?.what === "pass"; task = state.tasks[0]) {
+    state.tasks.shift();
+    const { item, context } = task;
+    if (item.kind === "reply" && context?.contextId === item.meta("reply").contextId) {
+      const meta = item.meta("reply");
+      const isMute = context.failedCount > 0 && context.spokenCount === 0;
+      if (meta.what === "end" && isMute) {
+        out.emit(item.call, "reply", { ...meta, reason: "failed" }, { cause: item });
+        continue;
+      }
+    }
+    out.forward(item);
+  }
+}
