@@ -1,0 +1,111 @@
+/**
+ * A graph as validated plain data: what the configuration becomes and what the runtime starts from. Names are resolved,
+ * contracts matched, options parsed. Serialisable: it is handed to every worker as is.
+ */
+import type { FrameKind } from "../frames/kinds.js";
+
+/** Ends of edges that are not nodes. */
+export const EDGE_IN = -1;
+export const EDGE_OUT = -2;
+
+/** What a producer does when the ring is full. */
+export type OnFull = "drop-newest" | "block-source";
+
+export interface PlanModel {
+  readonly name: string;
+  readonly family: string;
+  readonly task: "vad" | "stt" | "tts";
+  /** Parsed by the family's schema. */
+  readonly options: unknown;
+  readonly device: string;
+  readonly replicas: number;
+  readonly batchMax: number;
+  /** The longest that a ready row waits for company. 0: what is queued is the batch. */
+  readonly batchWaitMs: number;
+}
+
+export interface PlanNode {
+  /** Position in `Plan.nodes`, unique over all graphs. */
+  readonly index: number;
+  readonly graph: string;
+  readonly name: string;
+  readonly actor: string;
+  /** Parsed by the actor's schema. */
+  readonly options: unknown;
+  readonly model: string | undefined;
+  /** Workers that may host the node's calls: one per replica. A call is pinned to one of them when it opens. */
+  readonly workers: readonly number[];
+  readonly stateBytes: number;
+  readonly latencyMs: number;
+}
+
+export interface PlanEdge {
+  readonly index: number;
+  readonly graph: string;
+  /** Node index, or EDGE_IN. */
+  readonly from: number;
+  /** Node index, or EDGE_OUT. */
+  readonly to: number;
+  readonly kinds: readonly FrameKind[];
+  readonly onFull: OnFull;
+}
+
+export interface PlanGraph {
+  readonly name: string;
+  /** Node indices in topological order. */
+  readonly nodes: readonly number[];
+  /** What the caller may write: audio, text or both. */
+  readonly accepts: readonly FrameKind[];
+  /** Edges to EDGE_OUT on which a finalize fence comes back (from the last recogniser, else from the last node). */
+  readonly finalizeEdges: readonly number[];
+  /** Edges to EDGE_OUT of the last nodes: a mark or close is through when it came back on all of them. */
+  readonly terminalEdges: readonly number[];
+  /** True if a reply can come: turns then count as being answered until the reply is over. */
+  readonly hasAgent: boolean;
+  readonly latencyMs: number;
+}
+
+export interface PlanWorker {
+  /** 1…n; 0 is the main thread. */
+  readonly index: number;
+  /** `io`, or `model/replica`. */
+  readonly name: string;
+  readonly thread: "compute" | "io";
+  /** The model it owns, if any. */
+  readonly model: string | undefined;
+  readonly nodes: readonly number[];
+}
+
+export interface PlanRoute {
+  readonly path: string;
+  readonly face: string;
+  readonly graph: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface PlanServer {
+  readonly host: string;
+  readonly port: number;
+  readonly maxCalls: number;
+  /** `undefined`: open, allowed on loopback only. Values are secrets. */
+  readonly apiKeys: readonly string[] | undefined;
+  readonly idleTimeoutMs: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  /** Transcripts may appear in debug logs. */
+  readonly logContent: boolean;
+}
+
+export interface Plan {
+  readonly version: 1;
+  /** Folder against which relative file names are resolved. */
+  readonly baseFolder: string;
+  readonly server: PlanServer;
+  readonly models: readonly PlanModel[];
+  readonly nodes: readonly PlanNode[];
+  readonly edges: readonly PlanEdge[];
+  readonly graphs: readonly PlanGraph[];
+  readonly workers: readonly PlanWorker[];
+  readonly routes: readonly PlanRoute[];
+  /** URLs of user modules that define actors and families; every worker imports them. */
+  readonly modules: readonly string[];
+}

@@ -1,0 +1,168 @@
+/**
+ * The file's own keys, section by section. What actors and families add comes from their definitions. Every key has a
+ * description: editors show it, `configs/schema.json` is made from it.
+ */
+import { z } from "zod";
+import { LIMITS } from "../base/limits.js";
+
+/** Bounds that only a configuration can pass. At each: problem `invalid-value`. */
+export const CONFIG_LIMITS = {
+  replicas: 16,
+  batchRows: 256,
+  batchWaitMs: 1_000,
+  nodesPerGraph: 64,
+  graphs: 64,
+  models: 64,
+  routes: 64,
+  modules: 32,
+  idleMsMax: 24 * 3_600_000,
+} as const;
+
+/** Wire protocols that a route may name. */
+export const FACE_NAMES: readonly string[] = ["native"];
+/** Faces that are designed but not built: named so that the answer is better than "unknown". */
+export const PLANNED_FACES: readonly string[] = [
+  "deepgram-listen",
+  "deepgram-speak",
+  "openai-realtime",
+  "openai-transcriptions",
+  "openai-speech",
+  "elevenlabs",
+  "pipecat",
+  "twilio",
+];
+
+/** Paths that the server answers itself. */
+export const RESERVED_ROUTES: readonly string[] = ["/livez", "/readyz", "/metrics", "/v1/capacity"];
+export const DEFAULT_ROUTE = "/v1/call";
+
+export const NAME_PATTERN = /^[a-z][a-z0-9-]*$/;
+export const NAME_CHARS_MAX = 64;
+export const NAME_EXPECTED = "a lower-case name: a letter, then letters, digits and hyphens, at most 64";
+const ROUTE_PATTERN = /^(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/;
+
+export const TOP_KEYS = ["version", "server", "modules", "models", "graphs", "routes"] as const;
+
+export const versionSchema = z.literal(1).describe("Version of this format.");
+
+const secretSource = z
+  .strictObject({
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("File with one key per line; `#` begins a comment. Relative to this file."),
+    env: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .optional()
+      .describe("Name of a variable that holds the keys, separated by commas or spaces."),
+  })
+  .refine((from) => (from.file === undefined) !== (from.env === undefined), "give either `file` or `env`")
+  .describe("Where the keys are read from that clients must send. Never the keys themselves.");
+
+export const serverSchema = z
+  .strictObject({
+    host: z.string().min(1).max(255).default("127.0.0.1").describe("Address to listen on. `0.0.0.0`: every interface."),
+    port: z.int().min(0).max(65535).default(8080).describe("TCP port. 0: any free one."),
+    maxCalls: z
+      .int()
+      .min(1)
+      .max(LIMITS.callSlotsMax)
+      .default(LIMITS.callSlots)
+      .describe("Calls at the same time. One more is refused with CALL_LIMIT."),
+    apiKeys: secretSource.optional(),
+    allowAnonymous: z
+      .boolean()
+      .default(false)
+      .describe("Accept anybody who reaches the port, although it is not on loopback."),
+    idleTimeoutMs: z
+      .int()
+      .min(1_000)
+      .max(CONFIG_LIMITS.idleMsMax)
+      .default(300_000)
+      .describe("A call that neither sends nor receives for so long is closed."),
+    log: z
+      .strictObject({
+        level: z
+          .enum(["debug", "info", "warn", "error", "silent"])
+          .default("info")
+          .describe("The least level written."),
+        content: z.boolean().default(false).describe("Let transcripts appear in debug lines. They are personal data."),
+      })
+      .prefault({})
+      .describe("Logging."),
+  })
+  .describe("The process's network side. Every default is safe.");
+export type ServerConfig = z.infer<typeof serverSchema>;
+
+export const modulesSchema = z
+  .array(z.string().min(1).describe("JavaScript module, relative to this file."))
+  .max(CONFIG_LIMITS.modules)
+  .describe("Your own modules; each exports actors (`defineActor`) or families (`defineFamily`).");
+
+/** What every model entry may say; the family adds its own keys. */
+export const modelSchema = z.strictObject({
+  family: z.string().describe("The code that knows this model's tensors."),
+  device: z
+    .string()
+    .regex(/^(auto|cpu|cuda(:\d{1,2})?|webgpu|coreml|dml)$/)
+    .default("auto")
+    .describe("auto, cpu, cuda, cuda:N, webgpu, coreml or dml."),
+  replicas: z
+    .int()
+    .min(1)
+    .max(CONFIG_LIMITS.replicas)
+    .default(1)
+    .describe("Workers that each own a copy. A call stays with one."),
+  batch: z
+    .strictObject({
+      max: z.int().min(1).max(CONFIG_LIMITS.batchRows).default(32).describe("The most calls in one step."),
+      waitMs: z
+        .number()
+        .min(0)
+        .max(CONFIG_LIMITS.batchWaitMs)
+        .default(0)
+        .describe("The longest that a ready call waits for company. 0: what is queued is the batch."),
+    })
+    .prefault({})
+    .describe("Batching across calls."),
+});
+export type ModelConfig = z.infer<typeof modelSchema>;
+export const MODEL_KEYS = Object.keys(modelSchema.shape);
+
+const onFull = z
+  .enum(["drop-newest", "block-source"])
+  .describe("What its producers do when the ring to this node is full. Default: drop audio input, block for the rest.");
+const modelName = z.string().describe("Name of the model under `models` that the actor runs.");
+
+/** Keys of a chain item beside the actor's options. */
+export const chainNodeSchema = z.strictObject({
+  name: z.string().optional().describe("The node's name. Default: the actor's."),
+  model: modelName.optional(),
+  onFull: onFull.optional(),
+});
+export const CHAIN_NODE_KEYS = Object.keys(chainNodeSchema.shape);
+
+/** Keys of a node of the long form beside the actor's options. */
+export const graphNodeSchema = z.strictObject({
+  actor: z.string().describe("The node's code."),
+  inputs: z.array(z.string()).min(1).describe("Nodes whose frames it takes; `in` is what the caller sends."),
+  model: modelName.optional(),
+  onFull: onFull.optional(),
+  feedback: z.boolean().default(false).describe("Allow a circle of nodes to close at this node."),
+});
+export const GRAPH_NODE_KEYS = Object.keys(graphNodeSchema.shape);
+
+export const longGraphSchema = z.strictObject({
+  nodes: z.record(z.string(), z.unknown()).describe("The nodes by name."),
+  output: z.array(z.string()).min(1).describe("Nodes whose results the caller receives."),
+});
+
+export const routeSchema = z.strictObject({
+  face: z.string().default("native").describe("The wire protocol."),
+  graph: z.string().describe("The graph that serves calls on this path."),
+  anyGraph: z.boolean().default(false).describe("Let clients choose another graph with `?graph=NAME`."),
+});
+export type RouteConfig = z.infer<typeof routeSchema>;
+export const routePathSchema = z.string().regex(ROUTE_PATTERN).max(200);
