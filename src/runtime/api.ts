@@ -1,0 +1,82 @@
+/** The runtime's public face, as types: what `createRuntime` returns. The implementation is in `runtime.ts` and `call.ts`. */
+import type { Plan } from "../config/plan.js";
+import type { CallEvent } from "../frames/events.js";
+import type { Metrics } from "../telemetry/metrics.js";
+
+export interface OpenOptions {
+  /** Chosen by the runtime if absent. Appears in each log line of the call. */
+  readonly callId?: string;
+  /** Rate of the PCM that will be written; resampled to 16 kHz at the edge. Default 16000; 8000 to 48000. */
+  readonly inputRateHz?: number;
+  /** Rate of the PCM of `audio` events. Default: what the voice makes. */
+  readonly outputRateHz?: number;
+  /** Per node of the graph: options for this call (`{ stt: { keyterms: ["Syrinx"] } }`). */
+  readonly nodes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /**
+   * Receives each event as it happens, on the main thread, instead of the iterator. Must not throw and must not block:
+   * it is called between two records of a ring.
+   */
+  readonly onEvent?: (event: CallEvent) => void;
+}
+
+export interface Call extends AsyncIterable<CallEvent> {
+  readonly callId: string;
+  readonly graph: string;
+  readonly inputRateHz: number;
+  /**
+   * Gives s16 mono PCM to the graph. Never blocks. Copied before return; split at multiples of 20 ms.
+   * @returns false if the worker's ring was full and these samples were replaced by silence (an event `gap` follows).
+   * Throws CALL_CLOSED after `close`.
+   */
+  write(pcm: Int16Array): boolean;
+  /** Gives text to a graph that takes text (a voice without a recogniser). `end` closes the context. */
+  say(text: string, options?: { readonly contextId?: number; readonly end?: boolean }): void;
+  /** Ends the speech so far: its final transcript comes now, then `finalized` with the same id. */
+  finalize(id?: string): string;
+  /** Comes back as event `mark` when everything before it has been delivered. */
+  mark(id: string): void;
+  /** Cuts the reply off. An `interrupted` event follows, and after it nothing of the old reply. */
+  interrupt(): void;
+  /** What the listener has really heard of a context; without it, playback is assumed to run from the first byte. */
+  playback(contextId: number, playedMs: number): void;
+  readonly isClosed: boolean;
+  /** Graceful: what was written is still answered for, then the slot is free. Resolves after the `close` event. */
+  close(): Promise<void>;
+  /** At once; what is under way is dropped. */
+  abort(code?: string): void;
+}
+
+export interface WorkerStatus {
+  readonly name: string;
+  readonly state: "starting" | "running" | "restarting" | "failed" | "stopped";
+  readonly restarts: number;
+  readonly model?: string;
+  /** Device and file of the model, as its family describes it. */
+  readonly description?: string;
+  readonly reason?: string;
+}
+
+export interface Capacity {
+  readonly maxCalls: number;
+  readonly activeCalls: number;
+  readonly acceptingCalls: boolean;
+  readonly draining: boolean;
+}
+
+export interface Runtime {
+  readonly plan: Plan;
+  /** Throws CALL_GRAPH_UNKNOWN, CALL_LIMIT, RUNTIME_CLOSED, CALL_OPTION_INVALID, CALL_WORKER_FAILED. */
+  open(graph: string, options?: OpenOptions): Promise<Call>;
+  /** Every model is warm and every worker runs. With `false`, `reason` says what is missing. */
+  readiness(): { readonly ready: boolean; readonly reason: string };
+  status(): readonly WorkerStatus[];
+  capacity(): Capacity;
+  /** Whether the process should be left running: false only if a worker's loop has stopped turning. */
+  liveness(): { readonly live: boolean; readonly reason: string };
+  /** Where a server on top of this runtime counts its sockets. */
+  readonly transportMetrics?: Metrics;
+  /** The Prometheus text. Reads shared memory; sends no message to any worker. */
+  metrics(): Promise<string>;
+  /** Takes no new calls, lets open calls end until the deadline, then stops all workers cooperatively. Idempotent. */
+  drain(options?: { readonly graceMs?: number }): Promise<void>;
+}

@@ -1,0 +1,88 @@
+/** Makes an actor loop from the plan and the mesh: used by the worker's entry and by simulations. */
+import type { ActorResources, AnyActor } from "../../actors/define.js";
+import type { Clock } from "../../base/clock.js";
+import { EDGE_OUT, type Plan, type PlanNode } from "../../config/plan.js";
+import type { FrameKind } from "../../frames/index.js";
+import type { Model } from "../../models/family.js";
+import { CallWords, type Doorbell, EdgeSequences, StateSlab } from "../../ring/index.js";
+import { HostedNode, type OutEdge } from "../hosted-node.js";
+import { InLink } from "../in-link.js";
+import { ActorLoop } from "../loop.js";
+import type { LoopObserver } from "../loop-observer.js";
+import { LoopSequences } from "../loop-sequences.js";
+import { type Mesh, ROW_HEADER_BYTES } from "../mesh.js";
+import { OutLink } from "../out-link.js";
+
+export interface BuildSpec {
+  readonly plan: Plan;
+  readonly mesh: Mesh;
+  readonly workerIndex: number;
+  readonly clock: Clock;
+  /** The worker's open model, if it owns one. */
+  readonly model: Model | undefined;
+  readonly findActor: (name: string) => AnyActor | undefined;
+  readonly observer: LoopObserver;
+  /** Where a thread that parks in its event loop is woken; by thread index. */
+  readonly doorbellTo: (thread: number) => Doorbell | undefined;
+  readonly wake: () => void;
+  readonly log: ActorResources["log"];
+}
+
+export async function buildLoop(spec: BuildSpec): Promise<{ loop: ActorLoop; nodes: readonly HostedNode[] }> {
+  const { plan, mesh, workerIndex, clock } = spec;
+  const worker = plan.workers.find((candidate) => candidate.index === workerIndex)!;
+  const nowUs = (): number => clock.nowUs();
+  const nodes: HostedNode[] = [];
+  for (const index of inGraphOrder(plan, worker.nodes)) nodes.push(await hostNode(spec, plan.nodes[index]!));
+  const policy = worker.thread === "compute" ? "wait" : "hold";
+  // Main first: what it is told comes before what others make of the same batch.
+  const links = mesh.links.filter((link) => link.from === workerIndex).sort((a, b) => a.to - b.to);
+  const loop = new ActorLoop({
+    workerIndex,
+    nodes,
+    inbound: mesh.links.filter((link) => link.to === workerIndex).map((link) => new InLink(link)),
+    outbound: links.map((link) => new OutLink(link, mesh.bells[link.to]!, policy, nowUs, spec.doorbellTo(link.to))),
+    words: new CallWords(mesh.words),
+    sequences: new LoopSequences(
+      new EdgeSequences(mesh.sequences, Math.max(1, plan.edges.length), mesh.slotCount),
+      plan.edges,
+    ),
+    nowUs,
+    graphs: new Map(plan.graphs.map((graph) => [graph.name, graph])),
+    observer: spec.observer,
+    wake: spec.wake,
+  });
+  return { loop, nodes };
+}
+
+function inGraphOrder(plan: Plan, hosted: readonly number[]): number[] {
+  const order = plan.graphs.flatMap((graph) => graph.nodes);
+  return [...hosted].sort((a, b) => order.indexOf(a) - order.indexOf(b));
+}
+
+async function hostNode(spec: BuildSpec, node: PlanNode): Promise<HostedNode> {
+  const { plan, mesh } = spec;
+  const definition = spec.findActor(node.actor)!;
+  const inEdges = plan.edges.filter((edge) => edge.to === node.index);
+  const outEdges: OutEdge[] = plan.edges
+    .filter((edge) => edge.from === node.index)
+    .map(({ index, to, kinds, onFull }) => ({
+      index,
+      to,
+      kinds: new Set<FrameKind>(kinds),
+      mayDrop: onFull === "drop-newest" && to !== EDGE_OUT,
+    }));
+  const instance = await definition.create(node.options, {
+    nodeName: `${node.graph}.${node.name}`,
+    // The plan was checked: a node with a task sits on the worker of a model of that task.
+    model: spec.model as never,
+    clock: spec.clock,
+    inputKinds: new Set(inEdges.flatMap((edge) => edge.kinds)),
+    batchMax: plan.models.find((model) => model.name === node.model)?.batchMax ?? plan.server.maxCalls,
+    log: spec.log,
+  });
+  const slab = mesh.slabs[node.index];
+  const rows = slab === undefined ? undefined : new StateSlab(slab, ROW_HEADER_BYTES + node.stateBytes);
+  const fenceEdges = inEdges.filter((edge) => edge.kinds.includes("fence")).length;
+  return new HostedNode(node, definition, instance, outEdges, fenceEdges, rows);
+}

@@ -1,0 +1,123 @@
+/**
+ * What runs on a worker thread: waits for `start` on the control port, opens the model, builds the loop, drives it until
+ * the stop flag is up, releases the model and ends by itself. Anything an actor throws ends the thread with that error:
+ * the supervisor on main starts a successor with the same memory.
+ */
+import { BroadcastChannel, type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { findActor } from "../../actors/registry.js";
+import { createClock } from "../../base/clock.js";
+import { reasonOf, SyrinxError } from "../../base/errors.js";
+import type { Plan, PlanWorker } from "../../config/plan.js";
+import type { Model } from "../../models/family.js";
+import { findFamily } from "../../models/registry.js";
+import { Bell, type Doorbell } from "../../ring/index.js";
+import { createWorkerLogger } from "../../telemetry/log.js";
+import { exposeControl, type OpenRecord, type WorkerReport } from "../control.js";
+import type { ActorLoop } from "../loop.js";
+import { createLoopStats } from "../loop-stats.js";
+import { doorbellName, MAIN_THREAD, type Mesh } from "../mesh.js";
+import { importModules } from "../modules.js";
+import { buildLoop } from "./build-loop.js";
+import { driveCompute, driveEventLoop, wakeLoop } from "./drive.js";
+
+/** What the supervisor hands to a worker. */
+export interface WorkerBoot {
+  readonly plan: Plan;
+  readonly mesh: Mesh;
+  readonly workerIndex: number;
+  readonly stats: SharedArrayBuffer;
+  readonly control: MessagePort;
+}
+
+const boot = workerData as WorkerBoot;
+const { plan, mesh, workerIndex } = boot;
+const worker: PlanWorker = plan.workers.find((candidate) => candidate.index === workerIndex)!;
+const clock = createClock(mesh.baseNs);
+const bell = new Bell(mesh.bells[workerIndex]!);
+const pending = { count: 0 };
+const log = createWorkerLogger({
+  level: plan.server.logLevel,
+  content: plan.server.logContent,
+  worker: worker.name,
+});
+const observer = createLoopStats(plan, worker, boot.stats);
+
+let loop: ActorLoop | undefined;
+let model: Model | undefined;
+const doorbells = new Map<number, Doorbell & { close?(): void }>();
+
+function doorbellTo(thread: number): Doorbell | undefined {
+  if (thread === MAIN_THREAD) return parentPort!;
+  if (plan.workers.find((candidate) => candidate.index === thread)!.thread === "compute") return undefined;
+  const known = doorbells.get(thread) ?? new BroadcastChannel(doorbellName(mesh, thread));
+  doorbells.set(thread, known);
+  return known;
+}
+
+async function openModel(): Promise<Model | undefined> {
+  const planned = plan.models.find((candidate) => candidate.name === worker.model);
+  if (planned === undefined) return undefined;
+  const family = findFamily(planned.family);
+  if (family === undefined) throw new SyrinxError("INTERNAL", { reason: `no family ${planned.family} on this worker` });
+  return family.open(planned.options, {
+    clock,
+    baseFolder: plan.baseFolder,
+    device: planned.device,
+    batchMax: planned.batchMax,
+    log: (level, message, fields) => log[level]({ model: planned.name, ...fields }, message),
+  });
+}
+
+async function start(opens: readonly OpenRecord[]): Promise<WorkerReport> {
+  const startedUs = clock.nowUs();
+  await importModules(plan.modules);
+  model = await openModel();
+  const built = await buildLoop({
+    plan,
+    mesh,
+    workerIndex,
+    clock,
+    model,
+    findActor,
+    observer,
+    doorbellTo,
+    wake: () => loop !== undefined && wakeLoop(loop),
+    log: (level, message, fields) => log[level](fields ?? {}, message),
+  });
+  loop = built.loop;
+  await loop.resume(opens);
+  const loadMs = (clock.nowUs() - startedUs) / 1000;
+  void drive(built.loop, built.nodes);
+  return { device: model?.device ?? "cpu", description: model?.description ?? "", loadMs };
+}
+
+type Nodes = Awaited<ReturnType<typeof buildLoop>>["nodes"];
+
+async function drive(driven: ActorLoop, nodes: Nodes): Promise<void> {
+  const batchWaitMs = plan.models.find((candidate) => candidate.name === worker.model)?.batchWaitMs ?? 0;
+  const spec = { loop: driven, bell, observer, pending, batchWaitMs };
+  try {
+    if (worker.thread === "compute") await driveCompute(spec);
+    else await driveEventLoop(spec, doorbellName(mesh, workerIndex));
+    for (const node of nodes) await node.instance.dispose?.();
+    await model?.release();
+    leave();
+  } catch (error) {
+    log.error({ reason: reasonOf(error), stack: error instanceof Error ? error.stack : undefined }, "worker died");
+    // Outside of any promise, so that the thread ends with this error and the supervisor sees it.
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
+/** Closes what keeps the thread's event loop alive: it then ends by itself, with code 0. */
+function leave(): void {
+  for (const doorbell of doorbells.values()) doorbell.close?.();
+  boot.control.close();
+  parentPort!.close();
+}
+
+// Keeps the event loop alive until `start`, and from then on while an I/O worker waits.
+parentPort!.on("message", () => undefined);
+exposeControl({ start, ping: async () => ({ openCallCount: loop?.openCallCount ?? 0 }) }, boot.control, pending);

@@ -1,0 +1,21 @@
+/** What the loop tells about itself, and what it must be told about the graph. Implemented over shared-memory counters. */
+import type { FrameKind } from "../frames/index.js";
+import type { InboxItem } from "./hosted-node.js";
+
+export interface LoopObserver {
+  /** The node that consumes the edge. */
+  nodeOfEdge(edge: number): number;
+  /** A batch of a node is done. Called once per batch; must not allocate per frame. */
+  ran(node: number, batch: readonly InboxItem[], startedUs: number, endedUs: number): void;
+  /** A frame left the node, however many edges it takes. */
+  emitted(node: number): void;
+  stale(node: number): void;
+  duplicate(edge: number): void;
+  poison(node: number): void;
+  lost(node: number, kind: FrameKind): void;
+  /** A call has opened, or closed, on a node of this worker. */
+  opened(node: number): void;
+  closed(node: number): void;
+  /** The worker slept; a producer woke it, or the timeout did. */
+  parked(wasRung: boolean): void;
+}
