@@ -1,0 +1,132 @@
+/**
+ * A face is a wire protocol's codec and nothing more: no socket, no timer, no runtime. It turns what a client sends into
+ * {@link ClientMessage}s and a call's events into what the client expects. The connection does all the rest, alike for
+ * every face.
+ */
+import type { ErrorCode, SyrinxError } from "../../base/errors.js";
+import type { ConfigureOptions } from "../../client/messages.js";
+import type { CallEvent, CloseEvent } from "../../frames/events.js";
+import type { OpenOptions } from "../../runtime/api.js";
+
+/** What is known of a client when it knocks. */
+export interface FaceRequest {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly subprotocols: readonly string[];
+  /** The graph that the client gets if it names none. */
+  readonly graph: string | undefined;
+  /** The graphs that it may name. */
+  readonly graphs: readonly string[];
+  /** The route's options, as `Face.parseOptions` returned them. */
+  readonly options: unknown;
+}
+
+/** Facts about the server that a face may tell. */
+export interface ServerFacts {
+  readonly name: string;
+  readonly version: string;
+  readonly idleTimeoutMs: number;
+  readonly messageBytes: number;
+  readonly audioMessageBytes: number;
+  readonly paceFactor: number;
+  readonly paceBurstMs: number;
+}
+
+export interface Face {
+  /** As in the configuration's `routes`. */
+  readonly name: string;
+  /** Checks a route's options when the server starts. Throws what zod throws. */
+  parseOptions(options: Readonly<Record<string, unknown>>): unknown;
+  /** The API key, where this protocol carries it in a place of its own (a subprotocol, the query). */
+  credential?(request: FaceRequest): string | undefined;
+  /** Before the upgrade. Must not throw. */
+  negotiate(request: FaceRequest, server: ServerFacts): Accepted | Refused;
+}
+
+export interface Accepted {
+  readonly accepted: true;
+  /** The one of the client's subprotocols to answer with. Never one that holds a key. */
+  readonly subprotocol?: string;
+  /** Headers of the 101 response. */
+  readonly headers?: Readonly<Record<string, string>>;
+  createCodec(): FaceCodec;
+}
+
+export interface Refused {
+  readonly accepted: false;
+  readonly error: SyrinxError;
+  /**
+   * Answer by HTTP instead of the upgrade. Without it the WebSocket opens, says the error and closes with its code: that
+   * is the only answer a browser's script can read.
+   */
+  readonly http?: { readonly status: number; readonly body: string; readonly headers?: Record<string, string> };
+  /** Encodes the error for a WebSocket that was opened only to say it. */
+  createCodec(): FaceCodec;
+  readonly subprotocol?: string;
+}
+
+export interface CallRequest {
+  readonly graph: string;
+  readonly options: Omit<OpenOptions, "onEvent">;
+}
+
+/** What a client can say, whatever protocol it speaks. */
+export type ClientMessage =
+  /** Opens the call, where its options come in a message. The first one, once. */
+  | { readonly type: "open"; readonly request: CallRequest }
+  /** s16 mono at the rate of the call's input. May be a view into the message's memory: valid until the next decode. */
+  | { readonly type: "audio"; readonly pcm: Int16Array }
+  | { readonly type: "finalize"; readonly id?: string }
+  | { readonly type: "mark"; readonly id: string }
+  | { readonly type: "interrupt" }
+  /** The codec has taken it over; the connection only answers with `configured`. */
+  | { readonly type: "configure"; readonly options: ConfigureOptions }
+  | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
+  | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  | { readonly type: "keepalive" }
+  | { readonly type: "close" };
+
+/** What a codec is given to encode: the call's events, and the connection's own. Never `close`: see `end`. */
+export type ServerEvent =
+  | Exclude<CallEvent, CloseEvent>
+  | { readonly type: "ready"; readonly callId: string; readonly graph: string }
+  | { readonly type: "pong" }
+  | { readonly type: "configured" };
+
+/** A string is a text message, bytes are a binary one. */
+export type Outbound = string | Uint8Array;
+
+/** Why a connection ends. */
+export interface Ending {
+  readonly reason: CloseEvent["reason"];
+  /** Code of the error that ended it, if one did. */
+  readonly code?: ErrorCode;
+  /** That error, if the client has not been told yet. */
+  readonly error?: SyrinxError;
+  /** The close code of the native protocol; a face may send another. */
+  readonly closeCode: number;
+}
+
+/** Last messages, then the close frame. */
+export interface Farewell {
+  readonly messages: readonly Outbound[];
+  readonly code: number;
+  /** At most 123 bytes of UTF-8. */
+  readonly reason: string;
+}
+
+/** One connection's codec. May keep state; never called concurrently. */
+export interface FaceCodec {
+  /** The call to open as soon as the socket is. Absent: a message of type `open` will say. */
+  readonly call?: CallRequest;
+  /** One message in. Throws SyrinxError, and only that, if it breaks the protocol. */
+  decode(data: Uint8Array, isBinary: boolean): readonly ClientMessage[];
+  /**
+   * One event out, as no, one or several messages. Called at the moment of sending and in the order of sending: what an
+   * interruption discarded, the codec never sees. After `interrupted` no audio, text or alignment of that context comes.
+   */
+  encode(event: ServerEvent): readonly Outbound[];
+  end(ending: Ending): Farewell;
+}

@@ -1,0 +1,57 @@
+/** Bounds of the transport, with what happens at each. Tests shorten the times; nothing else changes them. */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const TRANSPORT_LIMITS = {
+  /** One WebSocket message. At it: PROTOCOL_TOO_BIG, close 1009. */
+  messageBytes: 64 * KIB,
+  /** Frames of one fragmented message. At it: PROTOCOL_FRAGMENTS, close 1008. */
+  messageFragments: 16,
+  /** Chunks of the network that one unfinished message may lie in. At it: PROTOCOL_FRAGMENTS, close 1008. */
+  messageChunks: 4 * KIB,
+  /** Audio of one message to the client. Longer audio is split. */
+  audioMessageBytes: 32 * KIB,
+  /** From the upgrade to the message that opens the call, where a face has one. At it: PROTOCOL_FIRST_MESSAGE. */
+  firstMessageMs: 5_000,
+  /** Silence of the client after which it is pinged, and pings without an answer. At it: the connection is cut. */
+  pingMs: 20_000,
+  pingMisses: 2,
+  /** Offences against the protocol in one call that are answered by an error. At it: PROTOCOL_ERRORS, close 1008. */
+  protocolErrors: 20,
+  /** Input is served at this multiple of real time, after a burst of this much audio. At it: reading pauses. */
+  paceFactor: 2,
+  paceBurstMs: 5_000,
+  /** What a message costs of the pace at least, so that tiny ones cannot flood: 200/s of audio or 50/s of control. */
+  paceAudioMessageMs: 5,
+  paceControlMessageMs: 20,
+  /** A sender this fast … */
+  paceFloodFactor: 20,
+  /** … that pausing does not calm for this long: CALL_AUDIO_TOO_FAST or PROTOCOL_FLOOD, close 1008. */
+  paceFloodMs: 10_000,
+  /** Messages that arrive before the call is open. At it: PROTOCOL_FLOOD, close 1008. */
+  earlyMessages: 1_024,
+  /** Handed to the socket and not yet sent. At it: the rest waits where an interruption can still discard it. */
+  socketBytes: 64 * KIB,
+  /** Waiting for the client in all. Above it for `slowMs`, in which less than `slowProgressBytes` left: SLOW_CLIENT. */
+  slowBytes: 1 * MIB,
+  slowMs: 5_000,
+  /** Real time at 16 kHz for 5 s. */
+  slowProgressBytes: 160_000,
+  /** Waiting for the client in all. At it: SLOW_CLIENT at once, close 4008. */
+  waitingBytes: 8 * MIB,
+  /** From our close frame to the client's. At it: the connection is cut. */
+  closeHandshakeMs: 2_000,
+  /** A graceful close of a call, beyond what the runtime allows it. At it: the call is aborted. */
+  callCloseMs: 8_000,
+  /** WebSockets beyond `server.maxCalls` that may be open (calls that are just ending). At it: 503. */
+  spareConnections: 64,
+  /** How often timeouts are looked at. */
+  tickMs: 500,
+  /** HTTP, against clients that dawdle: headers, whole request, idle connection. At it: Node closes the connection. */
+  httpHeadersMs: 10_000,
+  httpRequestMs: 15_000,
+  httpKeepAliveMs: 5_000,
+  httpHeaderBytes: 16 * KIB,
+} as const;
+
+export type TransportLimits = { readonly [K in keyof typeof TRANSPORT_LIMITS]: number };

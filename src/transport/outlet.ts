@@ -1,0 +1,107 @@
+import type { CallSocket } from "./call-socket.js";
+import type { FaceCodec, Farewell, Outbound, ServerEvent } from "./faces/face.js";
+import type { TransportLimits } from "./limits.js";
+import type { TransportMetrics } from "./metrics.js";
+import { OutQueue } from "./out-queue.js";
+
+/** All that leaves for one client. Hands the socket only as much as it can soon send, so that the rest can be recalled. */
+export class Outlet {
+  readonly #socket: CallSocket;
+  readonly #codec: FaceCodec;
+  readonly #limits: TransportLimits;
+  readonly #metrics: TransportMetrics;
+  readonly #queue = new OutQueue();
+  /** Called with each send: runs when the socket has passed those bytes on, or failed. */
+  readonly #onSent = (): void => this.#pump();
+  #isOpen = false;
+  #onEmpty: (() => void) | undefined;
+  #handedBytes = 0;
+  #slowSinceMs: number | undefined;
+  #sentBytesThen = 0;
+
+  constructor(socket: CallSocket, codec: FaceCodec, limits: TransportLimits, metrics: TransportMetrics) {
+    this.#socket = socket;
+    this.#codec = codec;
+    this.#limits = limits;
+    this.#metrics = metrics;
+  }
+
+  /** Bytes that wait for the client, here and in the socket. */
+  get waitingBytes(): number {
+    return this.#queue.byteCount + this.#socket.bufferedAmount;
+  }
+
+  /** Sends `first` ahead of all events that came so far; from then on events flow. */
+  open(first: ServerEvent): void {
+    this.now(first);
+    this.#isOpen = true;
+    this.#pump();
+  }
+
+  /** In order, when the socket has room. @returns false if too much waits already: the connection must end. */
+  push(event: ServerEvent): boolean {
+    this.#queue.push(event);
+    this.#pump();
+    return this.waitingBytes < this.#limits.waitingBytes;
+  }
+
+  /** At once, before what waits: for answers of the connection that are no part of the call's order. */
+  now(event: ServerEvent): void {
+    for (const message of this.#codec.encode(event)) this.#send(message);
+  }
+
+  /** An interruption: audio, text and alignment that still wait here will never be sent. */
+  discardReply(): void {
+    const byteCount = this.#queue.discardReply();
+    if (byteCount > 0) this.#metrics.audioDiscarded(byteCount);
+  }
+
+  /** Calls `then`, once, when all events have been handed to the socket. */
+  whenEmpty(then: () => void): void {
+    this.#onEmpty = then;
+    this.#pump();
+  }
+
+  /** Drops what waits and sends the last messages. Nothing can be sent after. */
+  finish(farewell: Farewell): void {
+    this.#queue.clear();
+    this.#onEmpty = undefined;
+    for (const message of farewell.messages) this.#send(message);
+    this.#isOpen = false;
+  }
+
+  /** @returns true if the client hardly reads what it is sent. Call it at each tick. */
+  isStuck(nowMs: number): boolean {
+    if (this.waitingBytes < this.#limits.slowBytes) {
+      this.#slowSinceMs = undefined;
+      return false;
+    }
+    const sentBytes = this.#handedBytes - this.#socket.bufferedAmount;
+    if (this.#slowSinceMs === undefined || sentBytes - this.#sentBytesThen >= this.#limits.slowProgressBytes) {
+      this.#slowSinceMs = nowMs;
+      this.#sentBytesThen = sentBytes;
+      return false;
+    }
+    return nowMs - this.#slowSinceMs >= this.#limits.slowMs;
+  }
+
+  #pump(): void {
+    if (!this.#isOpen) return;
+    while (!this.#queue.isEmpty && this.#socket.bufferedAmount < this.#limits.socketBytes) {
+      const event = this.#queue.shift();
+      if (event !== undefined) this.now(event);
+    }
+    if (!this.#queue.isEmpty || this.#onEmpty === undefined) return;
+    const then = this.#onEmpty;
+    this.#onEmpty = undefined;
+    then();
+  }
+
+  #send(message: Outbound): void {
+    const binary = typeof message !== "string";
+    const byteCount = binary ? message.byteLength : Buffer.byteLength(message);
+    this.#handedBytes += byteCount;
+    this.#metrics.message("out", binary ? "audio" : "control", byteCount);
+    this.#socket.send(message, { binary }, this.#onSent);
+  }
+}

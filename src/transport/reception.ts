@@ -1,0 +1,129 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../base/clock.js";
+import { SyrinxError } from "../base/errors.js";
+import type { Logger } from "../telemetry/logger.js";
+import { createDoorkeeper, type Doorkeeper } from "./auth.js";
+import type { CallSocket } from "./call-socket.js";
+import type { FaceCodec, FaceRequest, ServerFacts } from "./faces/face.js";
+import { errorBody, notFound, pathOf, refuseUpgrade, statusOf } from "./http.js";
+import type { TransportLimits } from "./limits.js";
+import type { TransportMetrics } from "./metrics.js";
+import type { Route, Routes } from "./routes.js";
+import { createUpgrade, type Upgrade } from "./web-socket-server.js";
+
+/** A client that came in. With `refusal`, only to be told why it must leave. */
+export interface Guest {
+  readonly socket: CallSocket;
+  readonly codec: FaceCodec;
+  readonly face: string;
+  readonly refusal: SyrinxError | undefined;
+}
+
+export interface ReceptionSetup {
+  readonly routes: Routes;
+  readonly graphs: readonly string[];
+  readonly apiKeys: readonly string[] | undefined;
+  readonly facts: ServerFacts;
+  readonly limits: TransportLimits;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: TransportMetrics;
+  /** Why nobody may come in now: full, or stopping. */
+  readonly objection: () => SyrinxError | undefined;
+  readonly onGuest: (guest: Guest) => void;
+}
+
+const RETRY_AFTER_S = "1";
+
+/** Decides about upgrade requests: path, key, origin, room, then the face's own negotiation. */
+export class Reception {
+  readonly #setup: ReceptionSetup;
+  readonly #doorkeeper: Doorkeeper;
+  readonly #upgrade: Upgrade;
+
+  constructor(setup: ReceptionSetup) {
+    this.#setup = setup;
+    this.#doorkeeper = createDoorkeeper(setup.apiKeys);
+    this.#upgrade = createUpgrade(setup.limits);
+  }
+
+  /** Takes over the socket of an `upgrade` event. */
+  receive(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { clock, metrics } = this.#setup;
+    const startUs = clock.nowUs();
+    const isAccepted = this.#decide(request, socket, head);
+    metrics.handshake(isAccepted ? "ok" : "refused", (clock.nowUs() - startUs) / 1e6);
+  }
+
+  /** @returns whether the socket became a WebSocket. Decides, and answers, within the call. */
+  #decide(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    socket.on("error", dropSocket);
+    const path = pathOf(request.url);
+    const route = this.#setup.routes.get(path);
+    if (route === undefined) return this.#refuse(socket, notFound(path));
+    const knock = faceRequestOf(request, path, route, this.#setup.graphs);
+    const objection = this.#objection(request, route, knock);
+    if (objection !== undefined) return this.#refuse(socket, objection);
+
+    const { face } = route;
+    const outcome = face.negotiate(knock, this.#setup.facts);
+    if (!outcome.accepted && outcome.http !== undefined) {
+      this.#setup.metrics.admissionRejected(outcome.error.code);
+      refuseUpgrade(socket, outcome.http.status, outcome.http.body, outcome.http.headers);
+      return false;
+    }
+    const headers = (outcome.accepted ? outcome.headers : undefined) ?? {};
+    let isAccepted = false;
+    this.#upgrade(request, socket, head, { subprotocol: outcome.subprotocol, headers }, (webSocket) => {
+      isAccepted = true;
+      socket.off("error", dropSocket);
+      const refusal = outcome.accepted ? undefined : outcome.error;
+      this.#setup.onGuest({ socket: webSocket, codec: outcome.createCodec(), face: face.name, refusal });
+    });
+    return isAccepted;
+  }
+
+  /** Whatever forbids the upgrade, before anything is allocated for it. */
+  #objection(request: IncomingMessage, route: Route, knock: FaceRequest): SyrinxError | undefined {
+    const { headers } = request;
+    if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0) {
+      return new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
+    }
+    const visitor = { headers: knock.headers, faceCredential: route.face.credential?.(knock) };
+    return this.#doorkeeper(visitor) ?? this.#setup.objection();
+  }
+
+  #refuse(socket: Duplex, error: SyrinxError): false {
+    const { metrics, logger } = this.#setup;
+    metrics.admissionRejected(error.code);
+    logger.debug({ error: error.code }, "upgrade refused");
+    const status = statusOf(error.code);
+    const headers: Record<string, string> = {};
+    if (status === 401) headers["www-authenticate"] = "Bearer";
+    if (status === 503) headers["retry-after"] = RETRY_AFTER_S;
+    refuseUpgrade(socket, status, JSON.stringify(errorBody(error)), headers);
+    return false;
+  }
+}
+
+function dropSocket(this: Duplex): void {
+  this.destroy();
+}
+
+function faceRequestOf(request: IncomingMessage, path: string, route: Route, graphs: readonly string[]): FaceRequest {
+  const headers: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  const subprotocols = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+  return {
+    path,
+    query: new URLSearchParams((request.url ?? "").slice(path.length + 1)),
+    headers,
+    subprotocols: subprotocols.filter((name) => name !== ""),
+    graph: route.graph,
+    graphs: route.anyGraph || route.graph === undefined ? graphs : [route.graph],
+    options: route.options,
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * The real families and an actor, each of which fails once at a chosen point: a user's module for the workers. What has
+ * failed already stands in shared memory, so that a successor does not fail again.
+ */
+import { z } from "zod";
+import { type ActorInstance, defineActor, perFrame } from "../../src/actors/define.js";
+import { AssertionFailure } from "../../src/base/assert.js";
+import type { Plan } from "../../src/config/plan.js";
+import {
+  defineFamily,
+  type FamilyContext,
+  type SttModel,
+  type TtsModel,
+  type VadModel,
+} from "../../src/models/family.js";
+import { findFamily } from "../../src/models/registry.js";
+
+/** When to fail. The unit is the family's: windows of a VAD, accepted samples of a recogniser, clauses of a voice. */
+export interface Fault {
+  readonly words: SharedArrayBuffer;
+  readonly at: readonly number[];
+}
+
+export const FAULTY_MODULE = import.meta.url;
+
+interface FaultyOptions {
+  readonly real: unknown;
+  readonly fault: Fault;
+}
+
+/** Counts up and fails at each of the counts once, over all incarnations. */
+class Fuse {
+  readonly #fault: Fault;
+  /** `[0]`: faults so far, `[1]`: windows, clauses or frames so far. */
+  readonly #words: Int32Array;
+
+  constructor(fault: Fault) {
+    this.#fault = fault;
+    this.#words = new Int32Array(fault.words);
+  }
+
+  reached(count: number): void {
+    const nextAt = this.#fault.at[this.#words[0]!];
+    if (nextAt === undefined || count < nextAt) return;
+    this.#words[0]!++;
+    // What no actor may catch.
+    throw new AssertionFailure("sabotaged");
+  }
+
+  /** One more. Those that are done again after a fault count again. */
+  step(): void {
+    this.#words[1]!++;
+    this.reached(this.#words[1]!);
+  }
+}
+
+const openReal = async (family: string, { real }: FaultyOptions, context: FamilyContext): Promise<unknown> =>
+  findFamily(family)!.open(real, context);
+
+/** The same object but for one method. */
+function withMethod<T extends object>(target: T, overrides: Partial<T>): T {
+  return new Proxy(target, {
+    get: (object, key) => {
+      if (key in overrides) return overrides[key as keyof T];
+      const value: unknown = Reflect.get(object, key, object);
+      return typeof value === "function" ? value.bind(object) : value;
+    },
+  });
+}
+
+const options = z.any();
+
+export const faultyVad = defineFamily({
+  name: "faulty-starter-vad",
+  task: "vad",
+  options,
+  open: async (chosen: FaultyOptions, context): Promise<VadModel> => {
+    const model = (await openReal("starter-vad", chosen, context)) as VadModel;
+    const fuse = new Fuse(chosen.fault);
+    return withMethod(model, {
+      step: async (count, pcm, states, probabilities) => {
+        fuse.step();
+        await model.step(count, pcm, states, probabilities);
+      },
+    });
+  },
+});
+
+export const faultyStt = defineFamily({
+  name: "faulty-starter-ctc",
+  task: "stt",
+  options,
+  open: async (chosen: FaultyOptions, context): Promise<SttModel> => {
+    const model = (await openReal("starter-ctc", chosen, context)) as SttModel;
+    const fuse = new Fuse(chosen.fault);
+    return withMethod(model, {
+      createStream: (streamOptions) => {
+        const stream = model.createStream(streamOptions);
+        const accept = stream.accept.bind(stream);
+        let sampleCount = 0;
+        stream.accept = (pcm, offset, count) => {
+          sampleCount += count;
+          fuse.reached(sampleCount);
+          accept(pcm, offset, count);
+        };
+        return stream;
+      },
+    });
+  },
+});
+
+export const faultyTts = defineFamily({
+  name: "faulty-flite",
+  task: "tts",
+  options,
+  open: async (chosen: FaultyOptions, context): Promise<TtsModel> => {
+    const model = (await openReal("flite", chosen, context)) as TtsModel;
+    const fuse = new Fuse(chosen.fault);
+    return withMethod(model, {
+      speak: async (request, emit) => {
+        const report = await model.speak(request, emit);
+        // After the work and before anybody saw it: the hardest to repeat.
+        fuse.step();
+        return report;
+      },
+    });
+  },
+});
+
+/** Passes a reply on, on the I/O worker, and fails at its n-th piece of text. */
+export const faultyRelay = defineActor({
+  name: "test-fuse",
+  summary: "passes a reply on until it fails",
+  inputs: ["text", "reply"],
+  outputs: [],
+  forwards: ["text", "reply"],
+  options,
+  thread: "io",
+  latencyMs: () => 0,
+  create: (chosen: Partial<Fault>): ActorInstance<undefined> => {
+    const fuse = chosen.words === undefined ? undefined : new Fuse(chosen as Fault);
+    return perFrame(
+      () => undefined,
+      (item, out) => {
+        if (item.kind === "text") fuse?.step();
+        out.forward(item);
+      },
+    );
+  },
+});
+
+/** The plan with one of its models, or the relay in its midst, made to fail at these points. */
+export function sabotaged(plan: Plan, target: string, at: readonly number[]): { plan: Plan; words: Int32Array } {
+  const fault: Fault = { words: new SharedArrayBuffer(8), at };
+  const models = plan.models.map((model) =>
+    model.name === target
+      ? { ...model, family: `faulty-${model.family}`, options: { real: model.options, fault } }
+      : model,
+  );
+  const isRelay = target === faultyRelay.name;
+  const nodes = plan.nodes.map((node) => (isRelay && node.actor === target ? { ...node, options: fault } : node));
+  return { plan: { ...plan, models, nodes, modules: [FAULTY_MODULE] }, words: new Int32Array(fault.words) };
+}
