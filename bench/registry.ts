@@ -1,0 +1,47 @@
+/** Every bench, in the order in which they run. A new one is a file and a row. */
+import type { Bench } from "./harness/bench.js";
+
+export interface BenchRow {
+  readonly name: string;
+  readonly question: string;
+  /** Only when it runs: a variant's process holds nothing of the other benches. */
+  load(): Promise<Bench>;
+}
+
+export const BENCHES: readonly BenchRow[] = [
+  {
+    name: "ring",
+    question: "What does a frame through three threads cost, by rings and by postMessage?",
+    load: async () => (await import("./ring.js")).ringBench,
+  },
+  {
+    name: "cancel",
+    question: "How soon does queued work stop after an interruption?",
+    load: async () => (await import("./cancel.js")).cancelBench,
+  },
+  {
+    name: "vad",
+    question: "How many streams per core does the voice detector serve, batched and not?",
+    load: async () => (await import("./vad.js")).vadBench,
+  },
+  {
+    name: "overhead",
+    question: "How much of a turn's time is the runtime's own, at 1, 20 and 100 calls?",
+    load: async () => (await import("./overhead.js")).overheadBench,
+  },
+  {
+    name: "ready",
+    question: "How long after its start does the server take calls?",
+    load: async () => (await import("./ready.js")).readyBench,
+  },
+  {
+    name: "recovery",
+    question: "How long after a worker's death is the first frame processed again?",
+    load: async () => (await import("./recovery.js")).recoveryBench,
+  },
+  {
+    name: "memory",
+    question: "How much memory does one more idle call take?",
+    load: async () => (await import("./memory.js")).memoryBench,
+  },
+];

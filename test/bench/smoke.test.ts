@@ -1,0 +1,86 @@
+/** Benches are programs that nobody runs for weeks: here each runs in tiny sizes, so that it does not rot. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Figure } from "../../bench/harness/bench.js";
+import { figure } from "../../bench/harness/figures.js";
+import { Numbers, quantile } from "../../bench/harness/statistics.js";
+import { markdownOf, tableOf } from "../../bench/harness/table.js";
+import { BENCHES } from "../../bench/registry.js";
+
+const MAIN = fileURLToPath(new URL("../../bench/main.js", import.meta.url));
+const run = promisify(execFile);
+
+// Most of a bench in smoke size is processes that start: two at a time, like the suite's files.
+describe("a bench in smoke size", { concurrency: 2 }, () => {
+  for (const { name } of BENCHES) {
+    test(`${name} checks its own answer and reports finite figures, one of them with a bar`, async () => {
+      const { stdout } = await run(process.execPath, [MAIN, "--smoke", "--json", name], { timeout: 120_000 });
+      const figures = stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Figure);
+      for (const { name: of, metric, value, n } of figures) {
+        assert.equal(of, name);
+        assert.ok(Number.isFinite(value) && value >= 0 && n >= 1, `${metric}: ${value}`);
+      }
+      assert.ok(figures.some(({ bar, pass }) => bar !== null && pass !== null));
+    });
+  }
+});
+
+describe("the command", () => {
+  test("an unknown name is refused with the names that there are", async () => {
+    await assert.rejects(run(process.execPath, [MAIN, "rings"]), (error: { code: number; stderr: string }) => {
+      assert.equal(error.code, 1);
+      assert.match(error.stderr, /no such bench: rings.*\n {2}ring /);
+      return true;
+    });
+  });
+});
+
+describe("a figure", () => {
+  const bench = { name: "x" };
+  const bar = { of: "ratio", must: "be at least", bar: 4, aim: 6 } as const;
+
+  test("takes medians, and pairs each value with its own baseline", () => {
+    const made = figure({ bench, metric: "m", unit: "µs", values: [1, 2, 10], baselines: [4, 10, 20], bar });
+    assert.equal(made.value, 2);
+    assert.equal(made.baseline, 10);
+    assert.equal(made.ratio, 4);
+    assert.deepEqual(made.spread, { value: [1, 10], ratio: [2, 5] });
+    assert.equal(made.pass, true);
+  });
+
+  test("turns the ratio round where more is better", () => {
+    const made = figure({ bench, metric: "m", unit: "", values: [8], baselines: [4], better: "more", bar });
+    assert.equal(made.ratio, 2);
+    assert.equal(made.pass, false);
+  });
+
+  test("misses a bar on its value at the bar itself", () => {
+    const under = { of: "value", must: "be under", bar: 5, aim: 1 } as const;
+    assert.equal(figure({ bench, metric: "m", unit: "ms", values: [5], bar: under }).pass, false);
+    assert.equal(figure({ bench, metric: "m", unit: "ms", values: [4.9], bar: under }).pass, true);
+  });
+
+  test("is printed with its bar, its aim and what came of it", () => {
+    const made = figure({ bench, metric: "m", unit: "µs", values: [1], baselines: [5], bar });
+    assert.match(tableOf([made]), /x {2,}m {2,}1\.00 µs {2,}5\.00 µs {2,}5\.00× {2,}1 .*≥ 4× \(6×\) {2,}pass$/);
+    assert.match(markdownOf([made]), /^\| x \| m \| 1\.00 µs \| 5\.00 µs \| 5\.00× \| 1 \|/m);
+  });
+});
+
+describe("quantiles", () => {
+  test("lie between neighbours, and are those of all that was pushed", () => {
+    assert.equal(quantile([3, 1, 2], 0.5), 2);
+    assert.equal(quantile([0, 10], 0.99), 9.9);
+    const numbers = new Numbers();
+    for (let i = 0; i <= 5_000; i++) numbers.push(i);
+    assert.equal(numbers.quantile(0.9), 4_500);
+    numbers.clear();
+    assert.equal(numbers.count, 0);
+  });
+});
