@@ -10,13 +10,24 @@ async function run({ bench, variant, parameters }: VariantOrder): Promise<Sample
   return chosen(parameters);
 }
 
+// Whoever ordered the measurement may be gone: nobody wants the answer then, and the processors are others'.
+const giveUp = (): void => {
+  process.kill(process.pid, "SIGKILL");
+};
+process.once("disconnect", giveUp);
+
+function leave(): void {
+  process.off("disconnect", giveUp);
+  process.disconnect();
+}
+
 process.once("message", (message) => {
   run(message as VariantOrder).then(
-    (sample) => process.send!(sample, () => process.disconnect()),
+    (sample) => process.send!(sample, leave),
     (error: unknown) => {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
       process.exitCode = 1;
-      process.disconnect();
+      leave();
     },
   );
 });
