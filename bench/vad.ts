@@ -5,7 +5,7 @@
  *     batch 32:  windows of calls 1 … 32 ─► run                                1 run of 32 rows
  *
  * It is the product's `vad` actor that works here, over calls made of arrays: collecting frames, int16 to float32,
- * levelling, gathering and scattering of recurrent state, the model, the state machine. Both batch sizes hear the same
+ * gathering and scattering of recurrent state, the model, the state machine. Both batch sizes hear the same
  * audio in blocks that take turns in one process, so that a busy machine hits both. A stream needs one window of CPU
  * time per window of audio; streams per core is the quotient. Every call must get the same verdicts either way.
  *
@@ -13,13 +13,13 @@
  *
  * What it is not: capacity of a server. Rings, events and sockets cost too, and a machine full to the brim is late.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ActorCall, Item, Out } from "../src/actors/define.js";
 import { vadActor } from "../src/actors/vad.js";
+import { decodeAudio } from "../src/audio/decode.js";
 import { createClock } from "../src/base/clock.js";
 import { packageRoot } from "../src/base/package-root.js";
-import { seeded } from "../src/base/prng.js";
 import type { FrameKind, MetaOf } from "../src/frames/index.js";
 import type { VadModel } from "../src/models/family.js";
 import { findFamily } from "../src/models/registry.js";
@@ -33,9 +33,9 @@ import {
   type VariantParameters,
 } from "./harness/bench.js";
 import { figure } from "./harness/figures.js";
+import { samplePath } from "./harness/plans.js";
 import { median } from "./harness/statistics.js";
 
-const SEED = 4_711;
 const BATCH = 32;
 /** Of each call's audio; it is heard again and again. */
 const AUDIO_WINDOWS = 100;
@@ -93,15 +93,11 @@ class Verdicts implements Out<State> {
   }
 }
 
-/** Bursts of noise over a noise floor: the detector has something to decide. */
-function audioOf(windowSamples: number): Int16Array {
-  const prng = seeded(SEED);
-  const pcm = new Int16Array((AUDIO_WINDOWS + BATCH) * windowSamples);
-  for (let i = 0; i < pcm.length; i++) {
-    const isLoud = Math.floor(i / (20 * windowSamples)) % 2 === 1;
-    pcm[i] = prng.integer(-50, 50) + (isLoud ? Math.round(6_000 * Math.sin(i * 0.05) * Math.sin(i * 0.001)) : 0);
-  }
-  return pcm;
+/** A request with the pauses around it, again and again: the detector has something to decide. */
+async function audioOf(windowSamples: number): Promise<Int16Array> {
+  const path = samplePath("timer.wav");
+  const { pcm: request } = await decodeAudio(readFileSync(path), path);
+  return Int16Array.from({ length: (AUDIO_WINDOWS + BATCH) * windowSamples }, (_, i) => request[i % request.length]!);
 }
 
 /** One set of calls, served in batches of a given size. */
@@ -166,7 +162,7 @@ async function measure(parameters: VariantParameters): Promise<Record<string, nu
   const clock = createClock();
   const context = { clock, baseFolder: packageRoot(), device: "cpu", batchMax: BATCH, log: () => {} };
   const model = (await family.open(options, context)) as VadModel;
-  const audio = audioOf(model.windowSamples);
+  const audio = await audioOf(model.windowSamples);
   const resources = {
     nodeName: "bench.vad",
     model,

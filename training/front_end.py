@@ -4,6 +4,8 @@
 from 60 to 7600 Hz on the mel scale; ln(power + 1e-6), clamped at -5, then (x - 1) / 3.
 """
 
+from functools import cache
+
 import numpy as np
 
 SAMPLE_RATE = 16_000
@@ -18,6 +20,7 @@ MEAN, SCALE = 1.0, 3.0
 TAIL = WINDOW - HOP  # samples that the next frame shares with those before it
 
 
+@cache
 def mel_bank():
     """f32 [257, 64]; a filter narrower than one bin takes the nearest bin."""
     to_mel = lambda hz: 2595 * np.log10(1 + hz / 700)

@@ -4,6 +4,9 @@ The starter networks are written node by node instead of being traced: every ope
 providers take, no shape is computed at run time, and the same weights give the same bytes.
 """
 
+import hashlib
+import json
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -106,3 +109,17 @@ class PackedState:
 
     def write(self, output):
         self._writer.node("Concat", self._next, output, axis=1)
+
+
+def write_file(path, model, facts):
+    """Writes a model, and its row of the manifest beside it; rows of other files are kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = model.SerializeToString(deterministic=True)
+    path.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    manifest = path.parent / "manifest.json"
+    known = json.loads(manifest.read_text())["models"] if manifest.exists() else []
+    row = {"file": path.name, "sha256": digest, "bytes": len(data), "licence": "Apache-2.0", **facts}
+    rows = sorted([*(each for each in known if each["file"] != path.name), row], key=lambda each: each["file"])
+    manifest.write_text(json.dumps({"version": 1, "models": rows}, indent=2) + "\n")
+    print(f"{path.name}: {len(data)} bytes, sha256 {digest}, state {facts['stateFloats']} floats")

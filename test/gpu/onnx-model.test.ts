@@ -68,7 +68,7 @@ describe("a model file", () => {
 });
 
 describe("an open model", () => {
-  const stateFloats = 2608;
+  const stateFloats = 1109;
   const feeds = new BatchBuffers(2, [
     { name: "pcm", rowDims: [320] },
     { name: "state", rowDims: [stateFloats] },
