@@ -33,6 +33,16 @@ describe("key terms", () => {
     assert.equal(terms.spellingOf(lexicon.find("tower")), "Tower");
   });
 
+  test("lift a common word that is asked for by itself", () => {
+    const terms = new Keyterms(lexicon, ["all of one", "one"]);
+    const [one, of] = ["one", "of"].map((word) => lexicon.find(word));
+    assert.ok(terms.lift(one!, -9) > -6);
+    assert.equal(terms.lift(of!, -9), -9);
+    const rows = spell(labelsOf("to"));
+    assert.notEqual(decode(rows).text, "two");
+    assert.equal(decode(rows, { keyterms: ["one", "two", "three"] }).text, "two");
+  });
+
   test("do not appear where nothing like them was said", () => {
     const keyterms = ["Syrinx", "Kubernetes", "wright", "Copenhagen"];
     for (const sentence of ["open the door", "set a timer for ten minutes"]) {

@@ -11,10 +11,10 @@ const KEYTERM_BONUS = 2;
 /** Words of all key terms together. At it: the rest is ignored. */
 export const KEYTERM_WORDS_MAX = 500;
 const KEYTERM_LETTERS_MAX = 40;
-/** Words likelier than this need no help, and a lift of "the" or "of" inside a phrase would do harm. */
+/** A phrase's words that are likelier than this are left alone: a lift of "the" or "of" would do harm. */
 const COMMON_LOGP = -6;
 
-/** Key terms of one call. Phrases are taken word by word; words without letters are ignored. */
+/** Key terms of one call. Phrases are taken word by word; words without letters, and a phrase's common ones, are not. */
 export class Keyterms {
   readonly trie: PhoneTrie;
   /** Node numbers of the trie begin here, behind those of the lexicon's. */
@@ -24,7 +24,7 @@ export class Keyterms {
   constructor(lexicon: Lexicon, terms: readonly string[]) {
     this.root = lexicon.trie.nodeCount;
     const draft: Draft = { words: [], starts: [0], labels: [] };
-    for (const spelling of splitTerms(terms)) this.addWord(lexicon, spelling, draft);
+    for (const term of splitTerms(terms)) this.addWord(lexicon, term, draft);
     if (draft.words.length === 0) {
       this.trie = EMPTY;
       return;
@@ -47,9 +47,9 @@ export class Keyterms {
     return this.spellings.get(word);
   }
 
-  private addWord(lexicon: Lexicon, spelling: string, draft: Draft): void {
+  private addWord(lexicon: Lexicon, { spelling, isAlone }: TermWord, draft: Draft): void {
     const known = lexicon.find(spelling.toLowerCase());
-    if (known >= 0 && lexicon.unigram(known) > COMMON_LOGP) return;
+    if (known >= 0 && !isAlone && lexicon.unigram(known) > COMMON_LOGP) return;
     const forms = known >= 0 ? lexicon.pronunciationsOf(known) : pronounceUnknown(lexicon, spelling);
     // Behind the vocabulary comes the sentence start, then the words that only this call knows.
     const word = known >= 0 ? known : lexicon.sentenceStart + 1 + this.spellings.size;
@@ -78,15 +78,24 @@ const EMPTY: PhoneTrie = buildTrie(
   () => 0,
 );
 
+interface TermWord {
+  readonly spelling: string;
+  /** A term of its own somewhere: "one" was asked for, the "of" of a title was not. */
+  readonly isAlone: boolean;
+}
+
 /** Distinct words of all terms, punctuation stripped, in the order given. */
-function splitTerms(terms: readonly string[]): string[] {
-  const distinct = new Map<string, string>();
+function splitTerms(terms: readonly string[]): TermWord[] {
+  const distinct = new Map<string, TermWord>();
   for (const term of terms) {
-    for (const part of term.split(/[\s-]+/)) {
-      const word = part.replace(/[^\p{L}']/gu, "");
-      const key = word.toLowerCase();
-      if (/[a-z]/.test(key) && word.length <= KEYTERM_LETTERS_MAX && !distinct.has(key)) distinct.set(key, word);
-      if (distinct.size >= KEYTERM_WORDS_MAX) return [...distinct.values()];
+    const parts = term.split(/[\s-]+/).map((part) => part.replace(/[^\p{L}']/gu, ""));
+    for (const spelling of parts) {
+      const key = spelling.toLowerCase();
+      if (!/[a-z]/.test(key) || spelling.length > KEYTERM_LETTERS_MAX) continue;
+      const before = distinct.get(key);
+      if (before === undefined && distinct.size >= KEYTERM_WORDS_MAX) continue;
+      const isAlone = parts.length === 1 || before?.isAlone === true;
+      distinct.set(key, { spelling: before?.spelling ?? spelling, isAlone });
     }
   }
   return [...distinct.values()];
