@@ -1,7 +1,8 @@
 /**
  * Makes the word list, pronunciations and word bigram of the starter recogniser's decoder: `lm-en.bin.gz`.
  *
- *   node training/build-lm.mjs --text text.train.tsv.gz --phrases training/assistant-phrases.txt -o models/starter/lm-en.bin.gz
+ *   node training/build-lm.mjs --text .cache/training/text.lm.tsv.gz --test .cache/training/text.test.tsv.gz \
+ *     --words /usr/share/dict/american-english -o models/starter/lm-en.bin.gz
  *
  * Text: one sentence a line, columns source, text, normalised text. Pronunciations: the npm package
  * cmu-pronouncing-dictionary. Deterministic up to zlib: the same inputs give the same bytes before compression.
@@ -15,8 +16,8 @@ import { dictionary } from "cmu-pronouncing-dictionary";
 const PHONES =
   "aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh".split(" ");
 const PHONE_INDEX = new Map(PHONES.map((phone, at) => [phone, at + 1]));
-/** How often a line of each source counts; random word lists tell nothing about word order. */
-const SOURCE_WEIGHT = { tpl: 1, wn_ex: 1, wn_gl: 0.5, gov: 0.5, words: 0 };
+/** How often a line of each source counts. Definitions are not how people talk. */
+const SOURCE_WEIGHT = { assistant: 1, practice: 0.5, example: 1, gloss: 0.5, state: 0.5 };
 const PRONUNCIATIONS_MAX = 6;
 const PHONES_MAX = 32;
 const LOG_STEP = 1 / 12;
@@ -72,6 +73,7 @@ function pronounce(word) {
   }
   for (const phones of EXTRA.get(word) ?? []) found.push(phones.split(" "));
   if (found.length === 0 && word.endsWith("'s")) return possessive(pronounce(word.slice(0, -2)));
+  if (found.length === 0 && word.endsWith("s'")) return pronounce(word.slice(0, -1));
   const distinct = [...new Map(found.map((phones) => [phones.join(" "), phones])).values()];
   return distinct
     .slice(0, PRONUNCIATIONS_MAX)
@@ -87,90 +89,37 @@ function possessive(bases) {
   });
 }
 
-/** mulberry32 (public domain, by T. Ettinger): the same draw on every machine. */
-function seeded(seed) {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-/** Draws `count` sentences from a phrase file: patterns are chosen evenly, then each alternative evenly. */
-function drawPhrases(file, count) {
-  const slots = new Map();
-  const patterns = [];
-  for (const line of file.split("\n").map((text) => text.trim())) {
-    if (line === "" || line.startsWith("#")) continue;
-    const slot = /^<([a-z]+)> =(.*)$/.exec(line);
-    if (slot === null) patterns.push(line);
-    else slots.set(slot[1], splitTop(slot[2]));
-  }
-  const random = seeded(20261122);
-  const pick = (items) => items[Math.floor(random() * items.length)];
-  const expand = (pattern) => {
-    let text = pattern;
-    for (;;) {
-      const open = /<([a-z]+)>|\{([^{}<>]*)\}/.exec(text);
-      if (open === null) return text.replace(/\s+/g, " ").trim();
-      const chosen = open[1] === undefined ? pick(open[2].split("|")) : pick(slots.get(open[1]));
-      text = text.slice(0, open.index) + chosen + text.slice(open.index + open[0].length);
-    }
-  };
-  return Array.from({ length: count }, () => normalise(expand(pick(patterns))));
-}
-
-/** Splits at the bars that stand outside all braces. */
-function splitTop(text) {
-  const parts = [""];
-  let depth = 0;
-  for (const character of text) {
-    if (character === "{") depth += 1;
-    if (character === "}") depth -= 1;
-    if (character === "|" && depth === 0) parts.push("");
-    else parts[parts.length - 1] += character;
-  }
-  return parts.map((part) => part.trim());
-}
-
-function normalise(text) {
-  return text
-    .toLowerCase()
-    .replace(/[^a-z' ]+/g, " ")
-    .replace(/(^|\s)'+|'+(\s|$)/g, " ")
-    .replace(/\s+/g, " ")
-    .trim();
-}
-
-/** Weighted unigram and bigram counts; the history "" is the start of a sentence. */
-function countText(tsv, phrases, phraseWeight) {
+/** Unigram and bigram counts; the history "" is the start of a sentence. */
+function countText(tsv) {
   const unigrams = new Map();
   const bigrams = new Map();
-  const add = (sentence, weight) => {
+  for (const line of tsv.split("\n")) {
+    const [source, , sentence] = line.split("\t");
+    if (!sentence) continue;
+    const weight = SOURCE_WEIGHT[source];
+    if (weight === undefined) throw new Error(`no weight for the source ${source}`);
     let before = "";
     for (const word of sentence.split(" ")) {
       unigrams.set(word, (unigrams.get(word) ?? 0) + weight);
       const after = bigrams.get(before) ?? bigrams.set(before, new Map()).get(before);
-      if (weight > 0) after.set(word, (after.get(word) ?? 0) + weight);
+      after.set(word, (after.get(word) ?? 0) + weight);
       before = word;
     }
-  };
-  for (const line of tsv.split("\n")) {
-    const [source, , sentence] = line.split("\t");
-    if (sentence) add(sentence, SOURCE_WEIGHT[source] ?? 1);
   }
-  for (const sentence of phrases) add(sentence, phraseWeight);
   return { unigrams, bigrams };
 }
 
-/** Words that the text has, and inflections of its words that only the dictionary has. */
-function chooseVocabulary(unigrams) {
+/**
+ * Words that the text has; words of the list, and inflections of the text's words, that only the dictionary has: these
+ * count nothing. [word, count], frequent ones first.
+ */
+function chooseVocabulary(unigrams, list) {
   const counts = new Map();
-  const floor = 0.3;
   for (const [word, count] of unigrams) {
-    if (/^[a-z][a-z']*$/.test(word) && pronounce(word).length > 0) counts.set(word, count + floor);
+    if (/^[a-z][a-z']*$/.test(word) && pronounce(word).length > 0) counts.set(word, count);
+  }
+  for (const word of list) {
+    if (/^[a-z][a-z']+$/.test(word) && !counts.has(word) && pronounce(word).length > 0) counts.set(word, 0);
   }
   for (const word of Object.keys(dictionary)) {
     if (!/^[a-z][a-z']{2,}$/.test(word) || counts.has(word)) continue;
@@ -180,7 +129,7 @@ function chooseVocabulary(unigrams) {
       word.replace(/(ies|ied|ily|ier|iest)$/, "y"),
       word.replace(/(ed|ing|s)$/, ""),
     ];
-    if (stems.some((stem) => stem !== word && (unigrams.get(stem) ?? 0) >= 3)) counts.set(word, floor);
+    if (stems.some((stem) => stem !== word && (unigrams.get(stem) ?? 0) >= 3)) counts.set(word, 0);
   }
   return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
@@ -196,29 +145,80 @@ function pushVarint(bytes, value) {
   bytes.push(rest);
 }
 
-/** Witten-Bell interpolation: p(w|v) = (c(v,w) + t(v) p(w)) / (c(v) + t(v)), t(v) = number of distinct successors. */
-function encode(vocabulary, bigrams) {
-  const words = vocabulary.map(([word]) => word);
-  const idOf = new Map(words.map((word, id) => [word, id]));
+/**
+ * Interpolated Kneser-Ney (1995): p(w|v) = max(0, c(v,w) - D) / c(v) + share(v) p(w), where share(v) is the mass that the
+ * discount D frees, and p(w) counts after how many different words w stands, not how often. "Francisco" is frequent, but
+ * only behind "San". Words that the text does not have share what unseen text has of them.
+ */
+const DISCOUNT = 0.7;
+const CONTINUATION_SHARE = 0.8;
+/** Of the words of held-out sentences, so many are in no other sentence. */
+const UNSEEN_SHARE = 0.012;
+
+function estimate(vocabulary, bigrams) {
+  const idOf = new Map(vocabulary.map(([word], id) => [word, id]));
+  const precedents = new Float64Array(vocabulary.length);
+  for (const after of bigrams.values()) {
+    for (const word of after.keys()) if (idOf.has(word)) precedents[idOf.get(word)] += 1;
+  }
   const total = vocabulary.reduce((sum, [, count]) => sum + count, 0);
-  const unigram = vocabulary.map(([, count]) => count / total);
-  const text = Buffer.from(words.join("\n"), "utf8");
-  const backoff = [];
-  const bigramBytes = [];
-  let bigramCount = 0;
-  for (const history of [...words, ""]) {
+  const kinds = precedents.reduce((sum, count) => sum + count, 0);
+  const unseen = UNSEEN_SHARE / vocabulary.filter(([, count]) => count === 0).length;
+  const unigram = vocabulary.map(([, count], id) => {
+    const continued = (CONTINUATION_SHARE * precedents[id]) / kinds + ((1 - CONTINUATION_SHARE) * count) / total;
+    return count === 0 ? unseen : (1 - UNSEEN_SHARE) * continued;
+  });
+  const histories = [...vocabulary.map(([word]) => word), ""].map((history) => {
     const known = [...(bigrams.get(history) ?? [])].filter(([word]) => idOf.has(word));
     const seen = known.reduce((sum, [, count]) => sum + count, 0);
-    const types = known.length;
-    backoff.push(types === 0 ? 0 : quantise(Math.log(types / (seen + types))));
+    const freed = known.reduce((sum, [, count]) => sum + Math.min(count, DISCOUNT), 0);
+    const share = seen === 0 ? 1 : freed / seen;
     const successors = known
-      .map(([word, count]) => [idOf.get(word), Math.log((count + types * unigram[idOf.get(word)]) / (seen + types))])
+      .map(([word, count]) => [idOf.get(word), Math.max(0, count - DISCOUNT) / seen + share * unigram[idOf.get(word)]])
       .sort((a, b) => a[0] - b[0]);
+    return { share, successors };
+  });
+  return { unigram, histories };
+}
+
+/** Perplexity of each source's sentences, sentence ends left out; words outside the vocabulary are counted apart. */
+function perplexities(tsv, vocabulary, { unigram, histories }) {
+  const idOf = new Map(vocabulary.map(([word], id) => [word, id]));
+  const known = histories.map(({ successors }) => new Map(successors));
+  const sums = new Map();
+  for (const line of tsv.split("\n")) {
+    const [source, , sentence] = line.split("\t");
+    if (!sentence) continue;
+    const sum = sums.get(source) ?? sums.set(source, { logp: 0, words: 0, unknown: 0 }).get(source);
+    let before = vocabulary.length;
+    for (const word of sentence.split(" ")) {
+      const id = idOf.get(word);
+      if (id === undefined) sum.unknown += 1;
+      else {
+        sum.logp += Math.log(known[before].get(id) ?? histories[before].share * unigram[id]);
+        sum.words += 1;
+      }
+      before = id ?? vocabulary.length;
+    }
+  }
+  return [...sums].map(([source, { logp, words, unknown }]) => {
+    return `${source}: perplexity ${Math.exp(-logp / words).toFixed(0)}, ${unknown} of ${words + unknown} words unknown`;
+  });
+}
+
+/** The file's bytes. */
+function encode(vocabulary, { unigram, histories }) {
+  const words = vocabulary.map(([word]) => word);
+  const text = Buffer.from(words.join("\n"), "utf8");
+  const backoff = histories.map(({ share }) => quantise(Math.log(share)));
+  const bigramBytes = [];
+  let bigramCount = 0;
+  for (const { successors } of histories) {
     pushVarint(bigramBytes, successors.length);
     let before = -1;
-    for (const [id, logp] of successors) {
+    for (const [id, p] of successors) {
       pushVarint(bigramBytes, id - before);
-      bigramBytes.push(quantise(logp));
+      bigramBytes.push(quantise(Math.log(p)));
       before = id;
     }
     bigramCount += successors.length;
@@ -242,22 +242,24 @@ function main() {
   const { values } = parseArgs({
     options: {
       text: { type: "string" },
-      phrases: { type: "string" },
-      "phrase-count": { type: "string", default: "20000" },
-      "phrase-weight": { type: "string", default: "3" },
+      words: { type: "string" },
+      test: { type: "string" },
       output: { type: "string", short: "o" },
     },
   });
-  if (!values.text || !values.output) throw new Error("usage: build-lm.mjs --text TSV.GZ [--phrases TXT] -o OUTPUT");
-  const tsv = gunzipSync(readFileSync(values.text)).toString("utf8");
-  const phrases = values.phrases
-    ? drawPhrases(readFileSync(values.phrases, "utf8"), Number(values["phrase-count"]))
-    : [];
-  const { unigrams, bigrams } = countText(tsv, phrases, Number(values["phrase-weight"]));
-  const vocabulary = chooseVocabulary(unigrams);
-  const { bytes, bigramCount } = encode(vocabulary, bigrams);
+  if (!values.text || !values.output)
+    throw new Error("usage: build-lm.mjs --text TSV.GZ [--words LIST] [--test TSV.GZ] -o OUTPUT");
+  const { unigrams, bigrams } = countText(gunzipSync(readFileSync(values.text)).toString("utf8"));
+  const list = values.words ? readFileSync(values.words, "utf8").split("\n") : [];
+  const vocabulary = chooseVocabulary(unigrams, list);
+  const model = estimate(vocabulary, bigrams);
+  const { bytes, bigramCount } = encode(vocabulary, model);
   const packed = gzipSync(bytes, { level: 9 });
   writeFileSync(values.output, packed);
+  if (values.test) {
+    const tsv = gunzipSync(readFileSync(values.test)).toString("utf8");
+    for (const line of perplexities(tsv, vocabulary, model)) console.log(line);
+  }
   console.log(`${vocabulary.length} words, ${bigramCount} bigrams, ${bytes.length} bytes, ${packed.length} compressed`);
 }
 
