@@ -12,8 +12,11 @@ import type { VadModel } from "../models/family.js";
 import { type ActorCall, defineActor, type Item, type Out } from "./define.js";
 import { VAD_STATE_WORDS, type VadChange, VadState, type VadTiming } from "./vad-state.js";
 
-/** Largest recurrent state and window of a model: rows are sized before it is known. At it: the node does not start. */
-export const VAD_STATE_FLOATS_MAX = 8_192;
+/**
+ * Largest recurrent state and window of a model: rows are sized before it is known. At it: the node does not start. The
+ * largest known is FireRedVAD's, 19,696 floats. Of a row, memory is only taken for what a model writes.
+ */
+export const VAD_STATE_FLOATS_MAX = 20_480;
 export const VAD_WINDOW_SAMPLES_MAX = 1_536;
 /** Lost audio up to this long goes through the model as silence. Of longer gaps the rest counts as silence unheard. */
 export const GAP_HEARD_SAMPLES = 16_000;

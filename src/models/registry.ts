@@ -2,6 +2,7 @@
 
 import { assert } from "../base/assert.js";
 import type { FamilyDefinition } from "./family.js";
+import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
@@ -10,7 +11,13 @@ import { starterVadFamily } from "./starter-vad.js";
 /** A family whose options' type has been forgotten: options go through its schema before they reach `open`. */
 export type AnyFamily = FamilyDefinition;
 
-const BUILT_IN: readonly AnyFamily[] = [fliteFamily, sileroFamily, starterCtcFamily, starterVadFamily] as AnyFamily[];
+const BUILT_IN: readonly AnyFamily[] = [
+  fireredVadFamily,
+  fliteFamily,
+  sileroFamily,
+  starterCtcFamily,
+  starterVadFamily,
+] as AnyFamily[];
 
 const families = new Map<string, AnyFamily>(BUILT_IN.map((family) => [family.name, family]));
 
