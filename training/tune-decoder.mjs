@@ -12,8 +12,8 @@ import { hearPhones, openLexicon } from "../dist/bench/eval/posteriors.js";
 import { errorPercent, sumOf, textErrors } from "../dist/bench/eval/words.js";
 import { LABEL_COUNT, PhoneDecoder } from "../dist/src/models/starter-ctc/decoder/index.js";
 
-const LANGUAGES = [0.7, 0.85, 1, 1.15, 1.3];
-const WORDS = [-0.5, 0, 0.4, 0.8, 1.5];
+const LANGUAGES = [0.7, 0.8, 0.85, 0.9, 1];
+const WORDS = [-0.5, -0.25, 0, 0.25, 0.5];
 const DIGITS = "zero one two three four five six seven eight nine".split(" ");
 
 function decode(lexicon, { logp }, options) {

@@ -28,6 +28,8 @@ test("recordings of real people go through the recogniser without a fault", { ti
     return;
   }
   const runtime = await startClips();
+  t.after(() => runtime.drain());
+  let [heardS, alikeS] = [0, 0];
   for (const name of CHOSEN.filter((chosen) => existsSync(join(dirname(paths[0]!), chosen)))) {
     const clip = await readClip(join(dirname(paths[0]!), name));
     const text = await recogniseClip(runtime, clip);
@@ -37,9 +39,12 @@ test("recordings of real people go through the recogniser without a fault", { ti
     );
     const isNoise = name.startsWith("noise");
     assert.ok(isNoise || text.length > 0, `${name} says something`);
-    assert.ok(agreed > 0.6, `${name}: the VADs agree on ${agreed}`);
+    heardS += seconds;
+    alikeS += agreed * seconds;
+    // Of a second with one word in it, half is a matter of taste.
+    assert.ok(seconds < 2 || agreed > 0.85, `${name}: the VADs agree on ${agreed}`);
   }
+  assert.ok(alikeS / heardS > 0.93, `the VADs agree on ${alikeS / heardS} of all`);
   assert.ok(runtime.status().every(({ restarts }) => restarts === 0));
   assert.equal(runtime.capacity().activeCalls, 0);
-  await runtime.drain();
 });
