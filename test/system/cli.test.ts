@@ -25,7 +25,7 @@ function assertToldToAPerson({ code, stdout, stderr }: Finished, exitCode: numbe
   assert.doesNotMatch(stderr, /\{\w+\}|undefined|\[object/);
 }
 
-describe("the command line", { timeout: 60_000, concurrency: 2 }, () => {
+describe("the command line", { timeout: 150_000, concurrency: 2 }, () => {
   let folder: string;
   const file = (name: string): string => join(folder, name);
   before(() => {
