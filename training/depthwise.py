@@ -1,7 +1,7 @@
 """A depthwise convolution over time with channels last, and its gradient, as a few lines of C.
 
 PyTorch's own takes half of a training step on a CPU: it has no kernel for one long row of taps per channel. This one is
-compiled when it is first used; without a compiler, or on a GPU, PyTorch's is taken.
+compiled when it is first used; without a compiler, or on an accelerator, shifted products do the same.
 """
 
 import ctypes
@@ -83,8 +83,26 @@ class Depthwise(torch.autograd.Function):
         return grads
 
 
+class ShiftedProducts(torch.autograd.Function):
+    """For an accelerator, whose library is slow at one long row of taps: all shifts as a view, multiplied and summed."""
+
+    @staticmethod
+    def forward(ctx, padded, weight, bias):
+        ctx.save_for_backward(padded, weight)
+        return (padded.unfold(1, weight.shape[1], 1) * weight).sum(-1) + bias
+
+    @staticmethod
+    def backward(ctx, grad):
+        padded, weight = ctx.saved_tensors
+        taps = weight.shape[1]
+        around = F.pad(grad, (0, 0, taps - 1, taps - 1))
+        to_padded = (around.unfold(1, taps, 1) * weight.flip(1)).sum(-1)
+        to_weight = (padded.unfold(1, taps, 1) * grad[..., None]).sum((0, 1))
+        return to_padded, to_weight, grad.sum((0, 1))
+
+
 def depthwise(padded, weight, bias):
     """`padded` f32 [batch, frames + taps - 1, channels], `weight` [channels, 1, taps]; [batch, frames, channels]."""
     if padded.device.type == "cpu" and compiled() is not None:
         return Depthwise.apply(padded, weight[:, 0].t(), bias)
-    return F.conv1d(padded.transpose(1, 2), weight, bias, groups=weight.shape[0]).transpose(1, 2)
+    return ShiftedProducts.apply(padded, weight[:, 0], bias)

@@ -101,12 +101,13 @@ def weights_from_graph(path):
         bias = stored[f"{layer}.b"]
         weights[f"{layer}.weight"] = stored[layer].reshape(TAPS_STRIDED, -1, len(bias)).transpose(2, 1, 0)
         weights[f"{layer}.bias"] = bias
-    for block in range(len(LOOK_AHEAD)):
+    blocks = sum(name.endswith(".dw") for name in stored)
+    for block in range(blocks):
         name = f"b.{block}"
         weights[f"{name}.dw.weight"] = stored[f"{name}.dw"].T[:, None]
         weights |= {f"{name}.{part}.weight": stored[f"{name}.{part}"].T for part in ("p1", "p2")}
         weights |= {f"{name}.{part}.bias": stored[f"{name}.{part}.bias"] for part in ("dw", "p1", "p2")}
-    for norm in ("l0", "ln", *(f"b.{block}.ln" for block in range(len(LOOK_AHEAD)))):
+    for norm in ("l0", "ln", *(f"b.{block}.ln" for block in range(blocks))):
         weights |= {f"{norm}.{part}": stored[f"{norm}.{part}"] for part in ("weight", "bias")}
     weights |= {"out.weight": stored["out"].T, "out.bias": stored["out.b"]}
     return {name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()}

@@ -15,7 +15,7 @@ from torch import nn
 CHANNELS = 192
 FIRST_CHANNELS = 128
 TAPS = 9
-LOOK_AHEAD = (1, 1, 1, 1, 1, 1, 0, 0)  # frames of 40 ms that each block sees ahead: 240 ms in all
+LOOK_AHEAD = (1, 1, 1, 1, 1, 1, 0, 0, 0, 0)  # frames of 40 ms that each block sees ahead: 240 ms in all
 FRAMES_PER_STEP = 4
 SLOTS_PER_STEP = 2
 EXPANSION = 4
@@ -48,24 +48,28 @@ class PhoneNetwork(nn.Module):
 
     def forward(self, mel):
         """Log-mel [batch, frames, 64] to log-probabilities [batch, 2 ceil(frames / 4), labels]."""
+        return F.log_softmax(self.logits(mel), -1)
+
+    def logits(self, mel):
         x = ((mel.clamp(min=LOG_FLOOR) - MEAN) / SCALE).transpose(1, 2)
         x = F.relu(self.c1(F.pad(x, (3, 1))))
         x = F.relu(self.c2(F.pad(x, (3, 1)))).transpose(1, 2)
         x = self.l0(x.contiguous())
         for block in self.b:
             x = block(x)
-        logits = self.out(self.ln(x))
-        return F.log_softmax(logits.reshape(len(mel), -1, LABELS), -1)
+        return self.out(self.ln(x)).reshape(len(mel), -1, LABELS)
 
 
+@torch.no_grad()
 def adopt(network, weights):
-    """Loads `weights` into a network that may have more hidden units than theirs: these begin without an effect."""
+    """Loads `weights` into a network that may have more hidden units or more blocks: these begin without an effect."""
     for name, own in network.state_dict().items():
-        known = weights[name].reshape(-1, *own.shape[1:]) if ".p2.weight" not in name else weights[name]
-        if known.shape == own.shape:
-            own.copy_(known)
-        elif name.endswith("p2.weight"):
-            own[:, known.shape[1] :] = 0
+        known = weights.get(name)
+        if known is None:
+            if ".p2." in name:
+                own.zero_()
+        elif name.endswith(".p2.weight"):
+            own.zero_()
             own[:, : known.shape[1]] = known
         else:
             own[: len(known)] = known

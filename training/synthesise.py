@@ -25,7 +25,6 @@ from phones import labels_of
 from scipy.signal import fftconvolve
 
 RATE = 16_000
-SHARD_SENTENCES = 500
 LONGEST_S, SHORTEST_S = 11.0, 0.2
 PEAK = 0.7  # the network's training levels are drawn around this
 FLOOR = 1e-3
@@ -34,19 +33,21 @@ FESTIVAL = "festival"  # speaks a whole shard's worth in one process
 # Share of a shard, and who speaks. flite rms and the held-out variants of espeak-ng speak in no training shard.
 CASTS = {
     "train": [
-        (0.46, speakers.hibari),
-        (0.24, voices.espeak),
-        (0.08, partial(voices.flite, voice="slt")),
-        (0.06, partial(voices.flite, voice="awb")),
+        (0.38, speakers.hibari),
+        (0.36, voices.espeak),
+        (0.07, partial(voices.flite, voice="slt")),
+        (0.05, partial(voices.flite, voice="awb")),
         (0.05, partial(voices.flite, voice="kal16")),
         (0.02, partial(voices.flite, voice="kal")),
-        (0.09, FESTIVAL),
+        (0.07, FESTIVAL),
     ],
     "espeak-held-out": [(1.0, voices.espeak_held_out)],
     "rms": [(1.0, partial(voices.flite, voice="rms", speeds=(0.95, 1.08)))],
 }
 CASTS["short"] = CASTS["known"] = CASTS["train"]
-DISTURBED = {"train", "short"}
+NARROW_SHARES = {"train": 0.08, "short": 0.2}  # of telephones, and as much again of plain 8 kHz
+DISTURBED = set(NARROW_SHARES)
+OTHER_TAKES = (0.9, 1.1)
 
 
 def cast_of(kind, rng):
@@ -72,7 +73,9 @@ def place(samples, rng):
     if len(loud) == 0:
         return samples[:0]
     speech = samples[max(0, loud[0] - 800) : loud[-1] + 1600]
-    before, after = rng.randint(800, 6400), rng.randint(2400, 8000)
+    # Some recordings are cut as tight as they can be.
+    before = rng.randint(0, 400) if rng.random() < 0.15 else rng.randint(800, 6400)
+    after = rng.randint(0, 800) if rng.random() < 0.15 else rng.randint(2400, 8000)
     return np.concatenate([np.zeros(before, np.float32), speech, np.zeros(after, np.float32)])
 
 
@@ -100,29 +103,47 @@ def telephone(samples):
     return soxr.resample(decoded, 8000, RATE).astype(np.float32)
 
 
-def disturb(samples, rng, noise):
+def narrow(samples):
+    """What a recording of 8 kHz has."""
+    return soxr.resample(soxr.resample(samples, RATE, 8000), 8000, RATE).astype(np.float32)
+
+
+def disturb(samples, rng, noise, kind):
     if rng.random() < 0.35:
         samples = room(samples, rng, noise)
-    return telephone(samples) if rng.random() < 0.12 else samples
+    drawn, share = rng.random(), NARROW_SHARES[kind]
+    if drawn < share:
+        return telephone(samples)
+    return narrow(samples) if drawn < 2 * share else samples
 
 
-def make_shard(rows, kind, number):
+def takes_of(samples, kind, takes, rng, noise):
+    """The recordings of one spoken sentence: in its room, and again elsewhere by a somewhat larger or smaller speaker."""
+    if kind not in DISTURBED:
+        return [place(samples, rng)]
+    found = [disturb(place(samples, rng), rng, noise, kind)]
+    for _ in range(takes - 1):
+        other = voices.play(samples, RATE, rng.uniform(*OTHER_TAKES))
+        found.append(disturb(place(other, rng), rng, noise, kind))
+    return found
+
+
+def make_shard(rows, kind, number, takes=1):
     rng = random.Random(f"{kind} {number}")
     noise = np.random.default_rng(rng.getrandbits(32))
     texts = [text for _, text, _ in rows]
     columns = {"pcm": [], "mel": [], "labels": []}
     kept = []
     for index, samples, voice in speak(texts, kind, rng):
-        samples = place(samples, rng)
-        if kind in DISTURBED:
-            samples = disturb(samples, rng, noise)
-        if not SHORTEST_S * RATE < len(samples) < LONGEST_S * RATE:
-            continue
-        samples *= PEAK / max(np.abs(samples).max(), FLOOR)
-        columns["pcm"].append((samples * 32767).astype(np.int16))
-        columns["mel"].append(log_mel(samples).astype(np.float16))
-        columns["labels"].append(np.array(labels_of(texts[index]), np.uint8))
-        kept.append((voice, rows[index][2]))
+        labels = np.array(labels_of(texts[index]), np.uint8)
+        for take in takes_of(samples, kind, takes, rng, noise):
+            if not SHORTEST_S * RATE < len(take) < LONGEST_S * RATE:
+                continue
+            take *= PEAK / max(np.abs(take).max(), FLOOR)
+            columns["pcm"].append((take * 32767).astype(np.int16))
+            columns["mel"].append(log_mel(take).astype(np.float16))
+            columns["labels"].append(labels)
+            kept.append((voice, rows[index][2]))
     return columns, kept
 
 
@@ -143,6 +164,8 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--kind", choices=CASTS, default="train")
     parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--sentences", type=int, default=500, help="sentences of a shard")
+    parser.add_argument("--takes", type=int, default=1, help="recordings of each sentence for training")
     parser.add_argument("--of", type=int, default=1)
     parser.add_argument("--part", type=int, default=0)
     options = parser.parse_args()
@@ -151,11 +174,12 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     for number in range(options.part, options.shards, options.of):
         path = options.out / f"{options.kind}-{number:03}.npz"
-        own = rows[number * SHARD_SENTENCES : (number + 1) * SHARD_SENTENCES]
-        if path.exists() or not own:
+        if path.exists():
             continue
+        first = number * options.sentences % len(rows)  # texts that are through begin anew, said by others
+        own = rows[first : first + options.sentences]
         started = time.time()
-        columns, kept = make_shard(own, options.kind, number)
+        columns, kept = make_shard(own, options.kind, number, options.takes)
         save(path, columns, kept)
         hours = sum(map(len, columns["pcm"])) / RATE / 3600
         print(f"{path.name}: {len(kept)} sentences, {hours:.2f} h, {time.time() - started:.0f} s", flush=True)

@@ -32,18 +32,22 @@ GRADIENT_NORM = 1.0
 EVALUATED = 100
 
 
+def read_shard(path):
+    """[(mel f16 [frames, 64], labels i64)] of one shard."""
+    shard = np.load(path)
+    mel, labels = shard["mel"], shard["labels"]
+    ends = zip(shard["melOffsets"], shard["melOffsets"][1:], shard["labelsOffsets"], shard["labelsOffsets"][1:])
+    return [
+        (torch.from_numpy(mel[start:end]), torch.from_numpy(labels[first:last].astype(np.int64)))
+        for start, end, first, last in ends
+        # CTC needs a slot for each phone and one between equal ones.
+        if slots_of(end - start) * 0.8 > last - first
+    ]
+
+
 def load(folder, kind, shards=None):
-    """[(mel f16 [frames, 64], labels u8)] of all shards of a kind."""
-    utterances = []
-    for path in sorted(folder.glob(f"{kind}-*.npz"))[:shards]:
-        shard = np.load(path)
-        mel, labels = shard["mel"], shard["labels"]
-        ends = zip(shard["melOffsets"], shard["melOffsets"][1:], shard["labelsOffsets"], shard["labelsOffsets"][1:])
-        for start, end, first, last in ends:
-            # CTC needs a slot for each phone and one between equal ones.
-            if slots_of(end - start) * 0.8 > last - first:
-                utterances.append((torch.from_numpy(mel[start:end]), torch.from_numpy(labels[first:last].astype(np.int64))))
-    return utterances
+    """The utterances of all shards of a kind."""
+    return [each for path in sorted(folder.glob(f"{kind}-*.npz"))[:shards] for each in read_shard(path)]
 
 
 def batches(utterances, frames_max, rng=None):
@@ -95,10 +99,11 @@ def edits(found, wanted):
 def phone_errors(network, utterances):
     """Edits of the greedy reading per phone of the dictionary's."""
     network.eval()
+    device = next(network.parameters()).device
     wrong = total = 0
     for indices in batches(utterances[:EVALUATED], 12_000):
         mel, lengths, _, _ = collate(utterances, indices)
-        best = network(mel).argmax(-1)
+        best = network(mel.to(device)).argmax(-1).cpu()
         for row, index in enumerate(indices):
             labels = torch.unique_consecutive(best[row, : slots_of(int(lengths[row]))])
             wanted = utterances[index][1].tolist()

@@ -22,7 +22,7 @@ ESPEAK_VARIANTS = (
     "edward2 grandma grandpa gustave iven iven2 iven3 john kaukovalta klatt klatt2 klatt3 klatt4 marcelo max michel miguel "
     "norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 steph3 travis victor zac"
 ).split()
-ESPEAK_ACCENTS = ["en-us"] * 6 + ["en-gb"] * 2 + ["en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"]
+ESPEAK_ACCENTS = "en-us en-us en-us en-us en-gb en-gb en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-029 en-us-nyc".split()
 ESPEAK_VARIANTS_HELD_OUT = "f4 m7 anika ed linda".split()
 ESPEAK_ACCENTS_HELD_OUT = ["en-us", "en-gb-scotland", "en-gb"]
 # Ranges of vocal-tract scaling by playing speed. awb, kal and ked are men, slt is a woman.
@@ -44,9 +44,9 @@ def read_wav(path):
         return samples.astype(np.float32) / 32768, file.getframerate()
 
 
-def espeak(text, rng, variants=ESPEAK_VARIANTS, accents=ESPEAK_ACCENTS, speeds=(0.92, 1.10)):
+def espeak(text, rng, variants=ESPEAK_VARIANTS, accents=ESPEAK_ACCENTS, speeds=(0.88, 1.14), paces=(110, 225), pitches=(15, 85)):
     voice = f"{rng.choice(accents)}+{rng.choice(variants)}"
-    pace, pitch, gap = rng.randint(120, 210), rng.randint(25, 75), rng.choice([0, 0, 0, 1, 3])
+    pace, pitch, gap = rng.randint(*paces), rng.randint(*pitches), rng.choice([0, 0, 0, 1, 3])
     command = ["espeak-ng", "-v", voice, "-s", str(pace), "-p", str(pitch), "-g", str(gap), "--stdin", "--stdout"]
     riff = subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout
     # The header's length is a guess made before synthesis, so that a WAV reader would refuse it.
@@ -55,7 +55,7 @@ def espeak(text, rng, variants=ESPEAK_VARIANTS, accents=ESPEAK_ACCENTS, speeds=(
 
 
 def espeak_held_out(text, rng):
-    return espeak(text, rng, ESPEAK_VARIANTS_HELD_OUT, ESPEAK_ACCENTS_HELD_OUT)
+    return espeak(text, rng, ESPEAK_VARIANTS_HELD_OUT, ESPEAK_ACCENTS_HELD_OUT, (0.92, 1.10), (120, 210), (25, 75))
 
 
 def flite(text, rng, voice, speeds=None):
