@@ -2,18 +2,21 @@
 
     python training/export_vad.py --weights WORK/vad.pt --out models/starter
 
-The graph takes PCM and holds every piece of recurrent state in one tensor, `state` f32 [batch, floats], all zeros at
-the start of a stream. Batch and length are dynamic. The same weights give the same bytes.
+The graph takes one window of PCM and holds every piece of recurrent state in one tensor, `state` f32 [batch, floats], all
+zeros at the start of a stream. The batch is free. One window at a time keeps every tensor a matrix: half of the operators
+of a graph over any number of windows, and at this size an operator costs more than its arithmetic. The same weights give
+the same bytes; a graph of the same layers stands for weights too.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from front_end import taps_matrix
 from graph_writer import GraphWriter, write_file
-from onnx import helper
+from onnx import numpy_helper
 from vad_network import (
     BANDS,
     BINS,
@@ -40,104 +43,83 @@ from vad_network import (
 
 FILE = "vad.onnx"
 FAST = BANDS + len(LAGS)
-STATE_PARTS = [(1, TAIL), (1, BANDS + 1), (2, FAST), *((2 * d, CHANNELS) for d in DILATIONS), (1, MEMORY), (1, MEMORY)]
+# Parts of the state, in order: samples, means and their weight, features two windows ago and one, each block's windows
+# that a tap sees and those between, two memories.
+PARTS = [TAIL, BANDS, 1, FAST, FAST]
+for dilation in DILATIONS:
+    PARTS += [CHANNELS, (dilation - 1) * CHANNELS] * 2 if dilation > 1 else [CHANNELS, CHANNELS]
+PARTS += [MEMORY, MEMORY]
 
 
 class SplitState(GraphWriter):
-    """A writer of a graph whose recurrent state is one tensor f32 [batch, floats], split once: that is the quickest."""
+    """A writer of a graph whose recurrent state is one tensor f32 [batch, floats], split once and joined once."""
 
     def __init__(self):
         super().__init__()
-        sizes = [rows * columns for rows, columns in STATE_PARTS]
-        names = [f"state {i}" for i in range(len(sizes))]
-        parts = [self.constant("state parts", np.array(sizes, np.int64))]
-        self._nodes.append(helper.make_node("Split", ["state", *parts], names, name="state parts", axis=1))
-        self._left = list(zip(names, STATE_PARTS))
+        self._left = self.split("state", PARTS)
         self._next = []
-        self.floats = sum(sizes)
+        self.floats = sum(PARTS)
 
     def take(self):
-        """The next part of the incoming state, [batch, rows, columns]."""
-        name, dims = self._left.pop(0)
-        return self.reshape(name, 0, *dims)
+        """The next part of the incoming state, [batch, floats of it]."""
+        return self._left.pop(0)
 
-    def put(self, x):
-        """What the next run takes in the same turn."""
-        self._next.append(self.reshape(x, 0, -1))
+    def put(self, *parts):
+        """What the next run takes in the same order."""
+        self._next += parts
 
     def write_next(self, output):
-        assert not self._left and len(self._next) == len(STATE_PARTS), "every part is taken and put back"
+        assert not self._left and len(self._next) == len(PARTS), "every part is taken and put back"
         self.node("Concat", self._next, output, axis=1)
 
 
-def write_power(g, pcm):
-    """PCM [B, 320 n] to the power of BINS [B, n, 100].
+def write_spectrum(g, pcm):
+    """PCM [B, 320] to band powers [B, 38], floor added, and magnitudes of the lowest bins [B, 46].
 
-    The transform is two matrices. Folding a frame about its centre would halve the multiplications, and takes twice as
-    long: reversing half a frame costs more than the product.
+    The transform is one matrix, of cosines and then sines; what sums the squares to bands sums both halves.
     """
     offset = np.arange(FRAME)[:, None]
     angle = 2 * np.pi * offset * BINS[None, :] / FRAME
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * offset / FRAME)
-    new = g.reshape(pcm, 0, -1, WINDOW)
-    tails = g.concat([g.take(), g.slice(new, 2, WINDOW - TAIL, None)], 1)
-    g.put(g.slice(tails, 1, -1, None))
-    frames = g.concat([g.window(tails, 1, 0, 1), new], 2)
-    real = g.node("MatMul", [frames, g.weight("dft.cos", hann * np.cos(angle), half=True)])
-    imaginary = g.node("MatMul", [frames, g.weight("dft.sin", hann * np.sin(angle), half=True)])
-    return g.node("Add", [g.node("Mul", [real, real]), g.node("Mul", [imaginary, imaginary])])
+    transform = np.concatenate([hann * np.cos(angle), hann * np.sin(angle)], axis=1)
+    frame = g.concat([g.take(), pcm], 1)
+    g.put(g.slice(pcm, 1, WINDOW - TAIL, None))
+    parts = g.node("MatMul", [frame, g.weight("dft", transform, half=True)])
+    squares = g.node("Mul", [parts, parts])
+    sums = np.concatenate([mel_bank(), np.eye(len(BINS), PITCH_BINS, dtype=np.float32)], axis=1)
+    floor = np.repeat(np.float32([POWER_FLOOR, 0]), [BANDS, PITCH_BINS])
+    both = g.gemm(squares, g.constant("sums", np.concatenate([sums, sums])), g.constant("floor", floor))
+    bands, low = g.split(both, [BANDS, PITCH_BINS])
+    return bands, g.node("Sqrt", [low])
 
 
-class RunningMeans:
-    """Exponential running means by a cumulative sum, as in vad_network.running_mean; one state float per channel."""
-
-    def __init__(self, g, like):
-        """`like` is any [B, n, channels]; the count of windows comes from its first row."""
-        self._g = g
-        one = g.slice(g.slice(like, 0, 0, 1), 2, 0, 1)
-        self._steps = self._sum(g.node("Add", [g.node("Mul", [one, g.scalar(0.0)]), g.scalar(1.0)]))
-        self._factors = {}
-
-    def _sum(self, x):
-        return self._g.node("CumSum", [x, self._g.constant("axis 1", np.int64(1))])
-
-    def _factors_of(self, windows):
-        """What a new value is multiplied with, and what the sum is: [1, n, channels or 1] each."""
-        if windows not in self._factors:
-            g, decay = self._g, -1 / np.atleast_1d(np.float32(windows))
-            name = f"decay {len(self._factors)}"
-            forgotten = g.node("Exp", [g.node("Mul", [self._steps, g.constant(name, decay)])])
-            self._factors[windows] = g.node("Div", [g.constant(f"{name} new", 1 - np.exp(decay)), forgotten]), forgotten
-        return self._factors[windows]
-
-    def write(self, x, windows):
-        """The means of x [B, n, channels], with the next part of the state."""
-        g = self._g
-        growth, forgotten = self._factors_of(windows)
-        sums = self._sum(g.node("Mul", [x, growth]))
-        means = g.node("Mul", [g.node("Add", [sums, g.take()]), forgotten])
-        g.put(g.slice(means, 1, -1, None))
-        return means
+def write_mean(g, x, windows, before):
+    """An exponential running mean, as in vad_network.running_mean: this window's from the one before."""
+    decay = np.exp(-1 / np.atleast_1d(np.float32(windows)))
+    kept, new = g.constant(f"decay {windows}", decay), g.constant(f"new {windows}", 1 - decay)
+    return g.node("Add", [g.node("Mul", [before, kept]), g.node("Mul", [x, new])])
 
 
-def write_features(g, power):
-    """Power [B, n, 100] to log mel less the level and the pitch [B, n, 71], and to the bands' means [B, n, 38].
+def write_features(g):
+    """Log mel less the level and the pitch [B, 71], and the bands' means [B, 38].
 
-    The third result writes further running means. Unlike those of vad_network.features, these are not scaled and
-    centred: `first_matrix` does that.
+    Unlike those of vad_network.features, these are not scaled and centred: `first_matrix` does that.
     """
-    mel = g.node("MatMul", [power, g.constant("mel", mel_bank())])
-    log = g.node("Log", [g.node("Add", [mel, g.scalar(POWER_FLOOR)])])
-    means = RunningMeans(g, log)
-    ones = g.node("Add", [g.node("Mul", [g.slice(log, 2, 0, 1), g.scalar(0.0)]), g.scalar(1.0)])
-    sums = means.write(g.concat([log, ones], 2), LEVEL_WINDOWS)
-    bands = g.node("Div", [g.slice(sums, 2, 0, BANDS), g.slice(sums, 2, BANDS, None)])
+    power, magnitudes = write_spectrum(g, "pcm")
+    log = g.node("Log", [power])
+    sums = write_mean(g, log, LEVEL_WINDOWS, g.take())
+    # The mean of ones from zero: divided by it, the means are right from the first window on.
+    decay = np.exp(-1 / np.float32(LEVEL_WINDOWS))
+    weight = g.node("Add", [g.node("Mul", [g.take(), g.scalar(decay)]), g.scalar(1 - decay)])
+    g.put(sums, weight)
+    bands = g.node("Div", [sums, weight])
     level = g.node("ReduceMean", [bands], axes=[-1], keepdims=1)
-    magnitudes = g.node("Sqrt", [g.slice(power, 2, 0, PITCH_BINS)])
-    points = g.node("MatMul", [magnitudes, g.constant("pitch", pitch_matrix())])
-    total = g.node("Add", [g.slice(points, 2, 0, 1), g.scalar(MAGNITUDE_FLOOR)])
-    pitch = g.node("Div", [g.slice(points, 2, 1, None), total])
-    return g.concat([g.node("Sub", [log, level]), pitch], 2), bands, means
+    matrix = pitch_matrix()
+    floor = np.zeros(matrix.shape[1], np.float32)
+    floor[0] = MAGNITUDE_FLOOR
+    points = g.gemm(magnitudes, g.constant("pitch", matrix), g.constant("pitch floor", floor))
+    total, lags = g.split(points, [1, len(LAGS)])
+    return g.concat([g.node("Sub", [log, level]), g.node("Div", [lags, total])], 1), bands
 
 
 def first_matrix(weights):
@@ -151,31 +133,53 @@ def first_matrix(weights):
     return np.concatenate([taps_matrix(fast), bands]), bias
 
 
+def matrices_of(weights):
+    """{name: (matrix, bias)} of every dense layer, as the graph has them."""
+    layers = {"first": first_matrix(weights), "out": (weights["out.weight"].T, weights["out.bias"])}
+    for i in range(len(DILATIONS)):
+        layers[f"block.{i}"] = taps_matrix(weights[f"blocks.{i}.weight"]), weights[f"blocks.{i}.bias"]
+    for i in range(2):
+        layers |= {f"{kind}.{i}": (weights[f"{kind}.{i}.weight"].T, weights[f"{kind}.{i}.bias"]) for kind in ("write", "read")}
+    return layers
+
+
+def matrices_from_graph(path):
+    stored = {each.name: numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer}
+    return {name: (stored[name], stored[f"{name}.bias"]) for name in stored if f"{name}.bias" in stored}
+
+
 def write_taps(g, x, dilation):
-    """What three taps of a causal convolution see, [B, n, channels] each: x two dilations ago, one ago, and x."""
-    padded = g.concat([g.take(), x], 1)
-    g.put(g.slice(padded, 1, -2 * dilation, None))
-    return [g.window(padded, 1, tap * dilation, 2 * dilation) for tap in range(2)] + [x]
+    """What three taps of a causal convolution see: x two dilations ago, one ago, and x."""
+    if dilation == 1:
+        oldest, middle = g.take(), g.take()
+        g.put(middle, x)
+        return [oldest, middle, x]
+    oldest, behind, middle, between = (g.take() for _ in range(4))
+    # Parts are as long as in the state, though each moves on by one window.
+    g.put(*g.split(g.concat([behind, middle, between, x], 1), [CHANNELS, (dilation - 1) * CHANNELS] * 2))
+    return [oldest, middle, x]
 
 
-def vad_model(weights):
-    """`pcm` [B, 320 n] to `prob` [B, n]: speech probability per 20 ms."""
+def vad_model(layers):
+    """`pcm` [B, 320] to `prob` [B, 1]: speech probability of a window of 20 ms."""
     g = SplitState()
 
-    def dense(name, x, matrix, bias):
-        return g.node("Relu", [g.linear(x, g.constant(name, matrix), g.constant(f"{name}.bias", bias))])
+    def dense(name, x):
+        matrix, bias = layers[name]
+        return g.gemm(x, g.constant(name, matrix), g.constant(f"{name}.bias", bias))
 
-    fast, slow, means = write_features(g, write_power(g, "pcm"))
-    x = dense("first", g.concat([*write_taps(g, fast, 1), slow], 2), *first_matrix(weights))
+    def layer(name, *parts):
+        return g.node("Relu", [dense(name, g.concat(parts, 1) if len(parts) > 1 else parts[0])])
+
+    fast, slow = write_features(g)
+    x = layer("first", *write_taps(g, fast, 1), slow)
     for i, dilation in enumerate(DILATIONS):
-        matrix, bias = taps_matrix(weights[f"blocks.{i}.weight"]), weights[f"blocks.{i}.bias"]
-        x = g.node("Add", [x, dense(f"block.{i}", g.concat(write_taps(g, x, dilation), 2), matrix, bias)])
+        x = g.node("Add", [x, layer(f"block.{i}", *write_taps(g, x, dilation))])
     for i in range(2):
-        written = dense(f"write.{i}", x, weights[f"write.{i}.weight"].T, weights[f"write.{i}.bias"])
-        both = g.concat([x, means.write(written, MEMORY_WINDOWS)], 2)
-        x = g.node("Add", [x, dense(f"read.{i}", both, weights[f"read.{i}.weight"].T, weights[f"read.{i}.bias"])])
-    logit = g.linear(x, g.constant("out", weights["out.weight"].T), g.constant("out.bias", weights["out.bias"]))
-    g.node("Sigmoid", [g.reshape(logit, 0, -1)], "prob")
+        memory = write_mean(g, layer(f"write.{i}", x), MEMORY_WINDOWS, g.take())
+        g.put(memory)
+        x = g.node("Add", [x, layer(f"read.{i}", x, memory)])
+    g.node("Sigmoid", [dense("out", x)], "prob")
     g.write_next("nextState")
     facts = {
         "family": "starter-vad",
@@ -185,18 +189,22 @@ def vad_model(weights):
         "lagSamples": LAG_SAMPLES,
         "stateFloats": g.floats,
     }
-    inputs = {"pcm": ["batch", "samples"], "state": ["batch", g.floats]}
-    outputs = {"prob": ["batch", "windows"], "nextState": ["batch", g.floats]}
+    inputs = {"pcm": ["batch", WINDOW], "state": ["batch", g.floats]}
+    outputs = {"prob": ["batch", 1], "nextState": ["batch", g.floats]}
     return g.model("starter voice activity detector", inputs, outputs, facts), facts
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, required=True, help="state dict written by train_vad.py (.pt)")
+    parser.add_argument("--weights", type=Path, required=True, help="of train_vad.py (.pt), or an exported graph")
     parser.add_argument("--out", type=Path, default=Path("models/starter"))
     options = parser.parse_args()
-    weights = {name: value.numpy() for name, value in torch.load(options.weights, weights_only=True).items()}
-    write_file(options.out / FILE, *vad_model(weights))
+    if options.weights.suffix == ".onnx":
+        layers = matrices_from_graph(options.weights)
+    else:
+        weights = torch.load(options.weights, weights_only=True)
+        layers = matrices_of({name: value.numpy() for name, value in weights.items()})
+    write_file(options.out / FILE, *vad_model(layers))
 
 
 if __name__ == "__main__":

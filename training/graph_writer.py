@@ -67,6 +67,17 @@ class GraphWriter:
         remaining = overlap - offset
         return x if overlap == 0 else self.slice(x, axis, offset, -remaining if remaining else None)
 
+    def split(self, x, sizes):
+        """Parts of x along axis 1, of so many entries each."""
+        outputs = [self._name("part") for _ in sizes]
+        parts = self.constant(f"sizes {tuple(sizes)}", np.array(sizes, np.int64))
+        self._nodes.append(helper.make_node("Split", [x, parts], outputs, name=outputs[0], axis=1))
+        return outputs
+
+    def gemm(self, x, weight, bias):
+        """x [batch, in] times `weight` [in, out] plus `bias`: one operator, which takes a Relu behind it along."""
+        return self.node("Gemm", [x, weight, bias])
+
     def concat(self, parts, axis):
         return self.node("Concat", parts, axis=axis)
 

@@ -3,10 +3,14 @@ import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
 import type { OnnxModel } from "../gpu/onnx-model.js";
 
 /**
- * Checks a starter model's tensors: PCM and all recurrent state, packed into one tensor of a row per call, to `output`
+ * Checks a starter model's tensors: `pcm` and all recurrent state, packed into one tensor of a row per call, to `output`
  * and the next state. Returns the floats of a row of state; zeros are its beginning. Throws MODEL_TENSORS_MISMATCH.
  */
-export function packedStateFloats(model: OnnxModel, family: string, output: ExpectedTensor): number {
+export function packedStateFloats(
+  model: OnnxModel,
+  family: string,
+  { pcm, output }: { readonly pcm: ExpectedTensor; readonly output: ExpectedTensor },
+): number {
   const floats = model.inputs.find(({ name }) => name === "state")?.dims[1];
   if (typeof floats === "string") {
     const difference = "input state: expected a fixed number of floats per row, found a free one";
@@ -14,7 +18,7 @@ export function packedStateFloats(model: OnnxModel, family: string, output: Expe
   }
   expectTensors(model, family, {
     inputs: [
-      { name: "pcm", type: "float32", dims: ["batch", "samples"] },
+      pcm,
       { name: "state", type: "float32", dims: ["batch", floats ?? null] },
     ],
     outputs: [output, { name: "nextState", type: "float32", dims: ["batch", floats ?? null] }],

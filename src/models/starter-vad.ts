@@ -1,6 +1,6 @@
 /**
  * The `starter-vad` family: the small detector that comes with the package (models/starter/vad.onnx). Input `pcm`
- * f32 [batch, 320 n] and `state` f32 [batch, floats]; output `prob` f32 [batch, n] and `nextState`. Features, and all
+ * f32 [batch, 320] and `state` f32 [batch, floats]; output `prob` f32 [batch, 1] and `nextState`. Features, and all
  * that makes it hear quiet calls like loud ones, are inside the graph.
  */
 import { z } from "zod";
@@ -24,7 +24,10 @@ export const starterVadFamily = defineFamily({
   open: async ({ file }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = modelPath(file, context.baseFolder, "vad.onnx");
     const model = await openOnnxModel({ path, device: context.device, log: context.log });
-    const stateFloats = packedStateFloats(model, NAME, { name: "prob", type: "float32", dims: ["batch", "windows"] });
+    const stateFloats = packedStateFloats(model, NAME, {
+      pcm: { name: "pcm", type: "float32", dims: ["batch", WINDOW_SAMPLES] },
+      output: { name: "prob", type: "float32", dims: ["batch", 1] },
+    });
     const vad = new StarterVad(model, stateFloats, context.batchMax);
     await vad.warm();
     return vad;

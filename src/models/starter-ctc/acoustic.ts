@@ -117,9 +117,8 @@ export class AcousticModel {
     this.model = model;
     this.#labelCount = labelCount;
     this.#stateFloats = packedStateFloats(model, family, {
-      name: "logp",
-      type: "float32",
-      dims: ["batch", "slots", labelCount],
+      pcm: { name: "pcm", type: "float32", dims: ["batch", "samples"] },
+      output: { name: "logp", type: "float32", dims: ["batch", "slots", labelCount] },
     });
     this.#feeds = new BatchBuffers(batchMax, [
       { name: "pcm", rowDims: [CHUNK_SAMPLES] },
