@@ -27,20 +27,32 @@ describe("key terms", () => {
 
   test("take phrases word by word and leave common words as they are", () => {
     const terms = new Keyterms(lexicon, ["the Tower of Pisa"]);
-    assert.equal(terms.lift(lexicon.find("the"), -9), -9);
-    assert.equal(terms.lift(lexicon.find("of"), -9), -9);
-    assert.ok(terms.lift(lexicon.find("tower"), -9) > -6);
+    const before = lexicon.find("see");
+    assert.equal(terms.lift(lexicon.find("the"), -9, before), -9);
+    assert.equal(terms.lift(lexicon.find("of"), -9, before), -9);
+    assert.ok(terms.lift(lexicon.find("tower"), -9, before) > -6);
     assert.equal(terms.spellingOf(lexicon.find("tower")), "Tower");
   });
 
   test("lift a common word that is asked for by itself", () => {
     const terms = new Keyterms(lexicon, ["all of one", "one"]);
-    const [one, of] = ["one", "of"].map((word) => lexicon.find(word));
-    assert.ok(terms.lift(one!, -9) > -6);
-    assert.equal(terms.lift(of!, -9), -9);
+    const [one, of, before] = ["one", "of", "see"].map((word) => lexicon.find(word));
+    assert.ok(terms.lift(one!, -9, before!) > -6);
+    assert.equal(terms.lift(of!, -9, before!), -9);
     const rows = spell(labelsOf("the one"));
     assert.equal(decode(rows).text, "the one");
     assert.equal(decode(rows, { keyterms: ["won"] }).text, "the won");
+  });
+
+  test("are lifted further where nothing but a key term stands before them, or nothing at all", () => {
+    const terms = new Keyterms(lexicon, ["two", "four", "Syrinx"]);
+    const [two, four, see] = ["two", "four", "see"].map((word) => lexicon.find(word));
+    const within = terms.lift(two!, -9, see!);
+    assert.ok(terms.lift(two!, -9, lexicon.sentenceStart) > within);
+    assert.ok(terms.lift(two!, -9, four!) > within);
+    const unknown = lexicon.sentenceStart + 3;
+    assert.equal(terms.spellingOf(unknown), "Syrinx");
+    assert.ok(terms.lift(unknown, -9, see!) > within);
   });
 
   test("do not appear where nothing like them was said", () => {

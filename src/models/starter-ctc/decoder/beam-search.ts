@@ -219,8 +219,8 @@ export class BeamSearch {
 
   private wordScore(from: number, word: number): number {
     const { language, word: reward } = this.weights;
-    const bigram = this.lexicon.bigram(this.live.lastWord[from]!, word);
-    return language * this.keyterms.lift(word, bigram) + reward;
+    const last = this.live.lastWord[from]!;
+    return language * this.keyterms.lift(word, this.lexicon.bigram(last, word), last) + reward;
   }
 
   /** What the word under way may still become, as far as one knows without its end. */

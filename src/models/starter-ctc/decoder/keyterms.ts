@@ -6,8 +6,15 @@ import { arpabetLabels } from "./phones.js";
 
 /** A key term counts as a word that is said at least so often (natural log), whatever the language model thinks … */
 const KEYTERM_LOGP = -6.5;
-/** … and is preferred over an equally likely word by so much. */
-const KEYTERM_BONUS = 2;
+/** … and is preferred over an equally likely word by so much: … */
+const BONUS = {
+  /** … inside a sentence, where too much would put key terms into other words' mouths … */
+  within: 2,
+  /** … if the vocabulary does not have it, so that no word pair speaks for it … */
+  unknown: 4,
+  /** … and first of all, or behind another key term: a digit that answers a question has nothing else for it. */
+  alone: 5,
+} as const;
 /** Words of all key terms together. At it: the rest is ignored. */
 export const KEYTERM_WORDS_MAX = 500;
 const KEYTERM_LETTERS_MAX = 40;
@@ -20,8 +27,10 @@ export class Keyterms {
   /** Node numbers of the trie begin here, behind those of the lexicon's. */
   readonly root: number;
   private readonly spellings = new Map<number, string>();
+  private readonly sentenceStart: number;
 
   constructor(lexicon: Lexicon, terms: readonly string[]) {
+    this.sentenceStart = lexicon.sentenceStart;
     this.root = lexicon.trie.nodeCount;
     const draft: Draft = { words: [], starts: [0], labels: [] };
     for (const term of splitTerms(terms)) this.addWord(lexicon, term, draft);
@@ -34,12 +43,14 @@ export class Keyterms {
       starts: Int32Array.from(draft.starts),
       labels: Uint8Array.from(draft.labels),
     };
-    this.trie = buildTrie(entries, (word) => lifted(lexicon.unigram(word)));
+    this.trie = buildTrie(entries, (word) => lifted(lexicon.unigram(word), BONUS.within));
   }
 
-  /** The language model's log-probability of a word, lifted if the word is a key term. */
-  lift(word: number, logp: number): number {
-    return this.spellings.size > 0 && this.spellings.has(word) ? lifted(logp) : logp;
+  /** The language model's log-probability of a word behind another, lifted if the word is a key term. */
+  lift(word: number, logp: number, last: number): number {
+    if (this.spellings.size === 0 || !this.spellings.has(word)) return logp;
+    if (last === this.sentenceStart || this.spellings.has(last)) return lifted(logp, BONUS.alone);
+    return lifted(logp, word > this.sentenceStart ? BONUS.unknown : BONUS.within);
   }
 
   /** As the caller wrote it; undefined for words that are no key terms. */
@@ -63,8 +74,8 @@ export class Keyterms {
   }
 }
 
-function lifted(logp: number): number {
-  return Math.max(logp, KEYTERM_LOGP) + KEYTERM_BONUS;
+function lifted(logp: number, bonus: number): number {
+  return Math.max(logp, KEYTERM_LOGP) + bonus;
 }
 
 interface Draft {

@@ -6,11 +6,11 @@ import type { Lexicon } from "./lexicon.js";
 import { LABEL_COUNT } from "./phones.js";
 import { NO_WORDS } from "./word-history.js";
 
-export const BEAM_DEFAULT = 96;
+export const BEAM_DEFAULT = 128;
 /** At it: a larger request is an assertion failure. */
 export const BEAM_MAX = 256;
 /** Tuned by training/tune-decoder.mjs on 320 synthetic sentences, a quarter requests, half by voices unheard before. */
-export const WEIGHTS: DecoderWeights = { language: 0.85, word: -0.1, phoneFloor: -11, margin: 13, unfinished: 30 };
+export const WEIGHTS: DecoderWeights = { language: 0.85, word: -0.1, phoneFloor: -12, margin: 15, unfinished: 30 };
 
 export interface DecodedWord {
   readonly text: string;
