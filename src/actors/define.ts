@@ -70,10 +70,10 @@ export interface Out<State = unknown> {
   /** Passes a frame on untouched, to every edge that carries its kind. */
   forward(item: Item<State>): void;
   emit<K extends FrameKind>(call: ActorCall<State>, kind: K, meta: MetaOf<K>, options?: EmitOptions<State>): void;
-  /** s16 PCM `pcm[offset … offset+count)` of an output context; copied before return. */
+  /** s16 PCM `pcm[offset … offset+count)` of an output context, or of the input (`audio.in`); copied before return. */
   emitAudio(
     call: ActorCall<State>,
-    context: { readonly contextId: number; readonly rateHz: number },
+    context: { readonly contextId: number; readonly rateHz: number } | undefined,
     pcm: Int16Array,
     offset: number,
     count: number,

@@ -4,6 +4,7 @@
  */
 import type {
   AdvanceReport,
+  DenoiseModel,
   Hypothesis,
   SpeakReport,
   SpeakRequest,
@@ -43,6 +44,37 @@ export function fakeVad(windowSamples = 320, lagSamples = 0): FakeVad {
         state[0] = 0.3 * state[0]! + 0.7 * isLoud;
         state[1] = state[1]! + 1;
         probabilities[row] = state[0]!;
+      }
+    },
+  };
+}
+
+export interface FakeDenoise extends DenoiseModel {
+  /** Calls of each step, in order. */
+  readonly stepSizes: number[];
+}
+
+/** Takes away half of a mean over all samples before, and says it `lagSamples` late. */
+export function fakeDenoise(windowSamples = 256, lagSamples = 256): FakeDenoise {
+  const stepSizes: number[] = [];
+  return {
+    ...RELEASE,
+    windowSamples,
+    stateFloats: 1 + lagSamples,
+    lagSamples,
+    stepSizes,
+    resetState: (state) => state.fill(0),
+    async step(count, pcm, states, output) {
+      stepSizes.push(count);
+      for (let row = 0; row < count; row++) {
+        const state = states[row]!;
+        const line = [...state.subarray(1, 1 + lagSamples)];
+        for (const sample of pcm.subarray(row * windowSamples, (row + 1) * windowSamples)) {
+          line.push(sample - 0.5 * state[0]!);
+          state[0] = 0.99 * state[0]! + 0.01 * sample;
+        }
+        output.set(line.slice(0, windowSamples), row * windowSamples);
+        state.set(line.slice(windowSamples), 1);
       }
     },
   };
