@@ -68,4 +68,5 @@ def main() -> None:
     Path(sys.argv[2]).write_text(json.dumps(golden))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@
 import type { ZodType } from "zod";
 import type { Clock } from "../base/clock.js";
 
-export type ModelTask = "vad" | "stt" | "tts" | "denoise";
+export type ModelTask = "vad" | "stt" | "tts" | "denoise" | "turn";
 
 /** What a family may use while it opens a model. */
 export interface FamilyContext {
@@ -40,6 +40,7 @@ export interface ModelOfTask {
   stt: SttModel;
   tts: TtsModel;
   denoise: DenoiseModel;
+  turn: TurnModel;
 }
 export type ModelOf<Task extends ModelTask> = ModelOfTask[Task];
 
@@ -96,6 +97,18 @@ export interface DenoiseModel extends Model {
    * @param output f32[≥ count × windowSamples], written row by row; may leave [-1, 1] a little.
    */
   step(count: number, pcm: Float32Array, states: readonly Float32Array[], output: Float32Array): Promise<void>;
+}
+
+/** Tells from the sound of a turn so far whether the speaker has finished. It keeps nothing: every question has it all. */
+export interface TurnModel extends Model {
+  /** Samples at 16 kHz that it hears at most. */
+  readonly windowSamples: number;
+  /**
+   * Judges several calls, in as few runs as the file and the batch limit allow.
+   * @param sounds one f32[≤ windowSamples] for each call in [-1, 1], whose last sample is now. Read before return.
+   * @param probabilities f32[≥ sounds.length], that the speaker has finished, written in [0, 1].
+   */
+  judge(sounds: readonly Float32Array[], probabilities: Float32Array): Promise<void>;
 }
 
 export interface Word {

@@ -6,6 +6,7 @@ import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { gtcrnFamily } from "./gtcrn.js";
 import { sileroFamily } from "./silero.js";
+import { smartTurnFamily } from "./smart-turn.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
 
@@ -17,6 +18,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   fliteFamily,
   gtcrnFamily,
   sileroFamily,
+  smartTurnFamily,
   starterCtcFamily,
   starterVadFamily,
 ] as AnyFamily[];
