@@ -114,7 +114,7 @@ export interface ActorInstance<State = unknown> {
 export interface ActorResources<Task extends ModelTask = ModelTask> {
   /** `graph.node`, for logs. */
   readonly nodeName: string;
-  /** The model named by the node's `model:` key; absent if the definition asks for none. */
+  /** The model named by the node's `model:` key; of no meaning if the definition, or what was chosen, asks for none. */
   readonly model: ModelOfTask[Task];
   readonly clock: Clock;
   /** Frame kinds that reach this node's inputs in this graph. */
@@ -142,6 +142,8 @@ export interface ActorDefinition<Options = unknown, State = unknown, Task extend
   readonly callOptions?: ZodType;
   /** The task of the model it needs, if any; then the node takes a `model:` key and runs on that model's worker. */
   readonly task?: Task;
+  /** Whether these options need that model. Absent: all do. */
+  needsModel?(options: Options): boolean;
   readonly thread: ActorThread;
   /** Delay it adds by design, for `syrinx graph`'s worst case. */
   latencyMs(options: Options): number;

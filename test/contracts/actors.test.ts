@@ -5,7 +5,7 @@ import { type AnyActor, defineActor, perFrame } from "../../src/actors/define.js
 import { actorNames, findActor, registerActor } from "../../src/actors/registry.js";
 import { type Prng, seeded } from "../../src/base/prng.js";
 import { FRAME_KINDS, type Frame, type FrameKind, frame, type MetaOf } from "../../src/frames/kinds.js";
-import { fakeDenoise, fakeStt, fakeTts, fakeVad } from "../support/fake-models.js";
+import { fakeDenoise, fakeStt, fakeTts, fakeTurn, fakeVad } from "../support/fake-models.js";
 import { type ActorRun, type Emitted, runActor, type Step } from "../support/run-actor.js";
 import { close, fence, interleave, pcmOf } from "../support/steps.js";
 
@@ -16,6 +16,7 @@ const MODELS = {
   stt: () => fakeStt(),
   tts: () => fakeTts(),
   denoise: () => fakeDenoise(),
+  turn: () => fakeTurn(),
 } as const;
 
 const actors = actorNames().map((name) => findActor(name)!);
