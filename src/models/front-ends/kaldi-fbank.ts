@@ -26,6 +26,8 @@ export interface FbankOptions {
   readonly scale?: number;
   /** Where the last triangle ends: 8 kHz if not given. */
   readonly highHz?: number;
+  /** What shapes a frame: Povey's window if not given. */
+  readonly window?: "povey" | "hamming";
 }
 
 const PRE_EMPHASIS = 0.97;
@@ -36,17 +38,18 @@ export class KaldiFbank {
   readonly melBins: number;
   readonly #scale: number;
   readonly #fft = new RealFft(FFT_SIZE);
-  readonly #window = poveyWindow();
+  readonly #window: Float64Array;
   readonly #banks: readonly MelBank[];
   /** One frame, zeros behind it. */
   readonly #frame = new Float64Array(FFT_SIZE);
   readonly #power = new Float64Array(FFT_SIZE / 2);
 
-  constructor(melBins: number, { scale = INT16_SCALE, highHz = HIGH_HZ }: FbankOptions = {}) {
+  constructor(melBins: number, { scale = INT16_SCALE, highHz = HIGH_HZ, window = "povey" }: FbankOptions = {}) {
     assert(melBins >= 3 && melBins <= 128, "a filter bank has a sensible number of filters");
     assert(highHz > LOW_HZ && highHz <= RATE_HZ / 2, "a filter bank ends within the spectrum");
     this.melBins = melBins;
     this.#scale = scale;
+    this.#window = window === "povey" ? poveyWindow() : hammingWindow();
     this.#banks = Array.from({ length: melBins }, (_, bin) => melBank(bin, melBins, highHz));
   }
 
@@ -117,6 +120,14 @@ function poveyWindow(): Float64Array {
   return Float64Array.from(
     { length: FBANK_FRAME_SAMPLES },
     (_, i) => (0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (FBANK_FRAME_SAMPLES - 1))) ** 0.85,
+  );
+}
+
+/** It ends at 0.08. */
+function hammingWindow(): Float64Array {
+  return Float64Array.from(
+    { length: FBANK_FRAME_SAMPLES },
+    (_, i) => 0.54 - 0.46 * Math.cos((2 * Math.PI * i) / (FBANK_FRAME_SAMPLES - 1)),
   );
 }
 
