@@ -3,6 +3,9 @@ import { describe, test } from "node:test";
 import { denoiseActor, GAP_FILTERED_SAMPLES } from "../../src/actors/denoise.js";
 import { sampleOf } from "../../src/audio/pcm.js";
 import { seeded } from "../../src/base/prng.js";
+import { gtcrnFamily } from "../../src/models/gtcrn.js";
+import { relativeError } from "../models/denoise-support.js";
+import { openFamily, readWav, sharedFile, toFloats } from "../models/family-support.js";
 import { type FakeDenoise, fakeDenoise } from "../support/fake-models.js";
 import { type ActorRun, runActor, type Step } from "../support/run-actor.js";
 import { audioSteps, close, fence, interleave, pcmOf } from "../support/steps.js";
@@ -125,6 +128,23 @@ describe("denoise", () => {
       [...once],
     );
     assert.ok(model.stepSizes.length < 30, "a long gap costs no model time");
+  });
+
+  test("cleans GTCRN's noisy recording as its authors' reference does, sample by sample at the same place", async (t) => {
+    const file = sharedFile("models", "denoise", "gtcrn_simple.onnx");
+    const noisy = sharedFile("audio", "gtcrn_mix_noisy.wav");
+    const reference = sharedFile("audio", "gtcrn_enh_reference.wav");
+    if (file === undefined || noisy === undefined || reference === undefined)
+      return t.skip("no ../shared/models/denoise/gtcrn_simple.onnx or ../shared/audio/gtcrn_*.wav");
+    const model = await openFamily(gtcrnFamily, { file });
+    const run = await runActor(denoiseActor, {}, [...audioSteps(readWav(noisy)), close()], { model, batchMax: 40 });
+    const expected = toFloats(readWav(reference));
+    // The reference mirrors the recording before its beginning, where a stream has heard nothing.
+    const start = 32_000;
+    const error = relativeError(toFloats(said(run)).subarray(start), expected.subarray(start));
+    t.diagnostic(`relative error from 2 s on: ${error.toExponential(2)}`);
+    assert.ok(error < 4e-3, `${error}`);
+    await model.release();
   });
 
   test("refuses a model whose state or window does not fit into a row", () => {

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { loadConfigText } from "../../src/config/load.js";
-import type { CallEvent, TurnEvent } from "../../src/frames/events.js";
+import type { CallEvent, ReceiptEvent, TurnEvent } from "../../src/frames/events.js";
 import { smartTurnGraph } from "../models/turn-graphs.js";
 import { writeModel } from "../support/onnx-writer.js";
-import { startPlan } from "../support/runtimes.js";
-import { hear, joined, readSample, silence } from "../support/system.js";
+import { eventsUntil, startPlan } from "../support/runtimes.js";
+import { finalsOf, hear, joined, readSample, silence, TIMER_TEXT } from "../support/system.js";
 
 describe("a graph whose turns end when a model says so", { timeout: 60_000 }, () => {
   let folder: string;
@@ -42,6 +42,45 @@ describe("a graph whose turns end when a model says so", { timeout: 60_000 }, ()
         turns.map(({ what, trigger }) => `${what} ${trigger}`),
         ["start model", "end model"],
       );
+    }
+  });
+
+  test("answers them, and accounts for every millisecond, whoever ended the turn", async () => {
+    for (const [trigger, options] of [
+      ["model", "threshold: 0.3, timeoutMs: 10000"],
+      ["timeout", "threshold: 1, timeoutMs: 400"],
+    ] as const) {
+      const text = [
+        "version: 1",
+        "models:",
+        "  vad: { family: starter-vad }",
+        "  turner: { family: smart-turn, file: turner.onnx }",
+        "  ears: { family: starter-ctc }",
+        "  voice: { family: flite }",
+        "graphs:",
+        "  assistant:",
+        "    - vad: { model: vad }",
+        `    - turn: { kind: model, model: turner, ${options} }`,
+        "    - stt: { model: ears }",
+        "    - agent",
+        "    - tts: { model: voice }",
+      ].join("\n");
+      const runtime = await startPlan(loadConfigText(text, "turns.yaml", { baseFolder: folder }).plan);
+      const call = await runtime.open("assistant");
+      call.write(joined(await readSample("timer.wav"), silence(900)));
+      const events = await eventsUntil(call, ({ type }) => type === "receipt");
+      await call.close();
+      await runtime.drain();
+      assert.equal(finalsOf(events), TIMER_TEXT);
+      const end = events.find((event): event is TurnEvent => event.type === "turn" && event.what === "end");
+      assert.equal(end!.trigger, trigger);
+      const { totalMs, stages } = events.at(-1) as ReceiptEvent;
+      assert.ok(stages.some(({ stage, computeMs }) => stage === "turn" && computeMs > 0));
+      let sumMs = 0;
+      for (const { queueMs, batchWaitMs, computeMs, waitMs } of stages) {
+        sumMs += queueMs + batchWaitMs + computeMs + waitMs;
+      }
+      assert.ok(Math.abs(sumMs - totalMs) < 1, `stages sum to ${sumMs}, the whole is ${totalMs}`);
     }
   });
 });
