@@ -29,6 +29,7 @@ export type { Plan } from "./config/plan.js";
 export type * from "./frames/events.js";
 export { FRAME_KINDS, type FrameKind, type MetaOf } from "./frames/kinds.js";
 export {
+  type DenoiseModel,
   defineFamily,
   type FamilyContext,
   type FamilyDefinition,
@@ -36,6 +37,7 @@ export {
   type SttModel,
   type SttStream,
   type TtsModel,
+  type TurnModel,
   type VadModel,
 } from "./models/family.js";
 export type { Call, Capacity, OpenOptions, Runtime, WorkerStatus } from "./runtime/api.js";

@@ -70,10 +70,10 @@ export interface Out<State = unknown> {
   /** Passes a frame on untouched, to every edge that carries its kind. */
   forward(item: Item<State>): void;
   emit<K extends FrameKind>(call: ActorCall<State>, kind: K, meta: MetaOf<K>, options?: EmitOptions<State>): void;
-  /** s16 PCM `pcm[offset … offset+count)` of an output context; copied before return. */
+  /** s16 PCM `pcm[offset … offset+count)` of an output context, or of the input (`audio.in`); copied before return. */
   emitAudio(
     call: ActorCall<State>,
-    context: { readonly contextId: number; readonly rateHz: number },
+    context: { readonly contextId: number; readonly rateHz: number } | undefined,
     pcm: Int16Array,
     offset: number,
     count: number,
@@ -114,7 +114,7 @@ export interface ActorInstance<State = unknown> {
 export interface ActorResources<Task extends ModelTask = ModelTask> {
   /** `graph.node`, for logs. */
   readonly nodeName: string;
-  /** The model named by the node's `model:` key; absent if the definition asks for none. */
+  /** The model named by the node's `model:` key; of no meaning if the definition, or what was chosen, asks for none. */
   readonly model: ModelOfTask[Task];
   readonly clock: Clock;
   /** Frame kinds that reach this node's inputs in this graph. */
@@ -142,6 +142,8 @@ export interface ActorDefinition<Options = unknown, State = unknown, Task extend
   readonly callOptions?: ZodType;
   /** The task of the model it needs, if any; then the node takes a `model:` key and runs on that model's worker. */
   readonly task?: Task;
+  /** Whether these options need that model. Absent: all do. */
+  needsModel?(options: Options): boolean;
   readonly thread: ActorThread;
   /** Delay it adds by design, for `syrinx graph`'s worst case. */
   latencyMs(options: Options): number;

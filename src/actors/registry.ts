@@ -2,6 +2,7 @@
 import { SyrinxError } from "../base/errors.js";
 import { agentActor } from "./agent.js";
 import type { AnyActor } from "./define.js";
+import { denoiseActor } from "./denoise.js";
 import { echoActor } from "./echo.js";
 import { resampleActor } from "./resample.js";
 import { sttActor } from "./stt.js";
@@ -17,6 +18,7 @@ const BUILT_IN: readonly AnyActor[] = [
   agentActor,
   ttsActor,
   resampleActor,
+  denoiseActor,
   tapActor,
   echoActor,
 ];

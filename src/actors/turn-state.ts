@@ -35,7 +35,7 @@ export const RESUME_SPOKEN_SAMPLES = GRAPH_RATE_HZ / 5;
 export const RESUME_SAMPLES = (GRAPH_RATE_HZ * 6) / 10;
 
 /** i32 words of {@link TurnState.save}. */
-export const TURN_STATE_WORDS = 11;
+export const TURN_STATE_WORDS = 12;
 const CONFIDENCE_SCALE = 1 << 24;
 
 export class TurnState {
@@ -53,8 +53,12 @@ export class TurnState {
   #confidence = 0;
   /** Where a turn was cut off in the middle of speech; −1: it was not. */
   #cutAt = -1;
+  /** What the model said of this silence; −1: nothing. */
+  #completion = -1;
+  /** The model has not been asked about this silence. Never at the end of a batch: it is not saved. */
+  #isAsking = false;
   /** Reused for each question. */
-  readonly #silence = { silentSamples: 0, spokenSamples: 0, confidence: 0 } satisfies Silence;
+  readonly #silence = { silentSamples: 0, spokenSamples: 0, confidence: 0, completion: -1 } satisfies Silence;
 
   constructor(timing: TurnTiming) {
     this.#timing = timing;
@@ -72,6 +76,7 @@ export class TurnState {
     words[8] = this.#speechEnd;
     words[9] = Math.round(this.#confidence * CONFIDENCE_SCALE);
     words[10] = this.#cutAt;
+    words[11] = Math.round(this.#completion * CONFIDENCE_SCALE);
   }
 
   restore(words: Int32Array): void {
@@ -86,6 +91,24 @@ export class TurnState {
     this.#speechEnd = words[8]!;
     this.#confidence = words[9]! / CONFIDENCE_SCALE;
     this.#cutAt = words[10]!;
+    this.#completion = words[11]! / CONFIDENCE_SCALE;
+  }
+
+  /** True if the model must be asked whether the speaker has finished: `answer` comes next, and nothing before it. */
+  get isAsking(): boolean {
+    return this.#isAsking;
+  }
+
+  /** Where the open turn's speech began. */
+  get turnStart(): number {
+    return this.#turnStart;
+  }
+
+  /** @param completion the turn model's probability that the speaker has finished, in [0, 1] */
+  answer(completion: number, sink: TurnSink): void {
+    this.#isAsking = false;
+    this.#completion = rounded(completion);
+    this.#judge(sink);
   }
 
   /** Stream time moves to `position`: the end of an audio frame. */
@@ -99,6 +122,7 @@ export class TurnState {
 
   speechBegan(atSample: number, probability: number, sink: TurnSink): void {
     this.#isSpeaking = true;
+    this.#completion = -1;
     this.#mayInterrupt = true;
     this.#speechStart = atSample;
     this.#cutAt = -1;
@@ -114,10 +138,10 @@ export class TurnState {
     this.#isSpeaking = false;
     this.#mayInterrupt = false;
     this.#speechEnd = atSample;
-    // A state saved and read again must judge alike: the precision of the row is the precision here.
-    this.#confidence = Math.round((1 - probability) * CONFIDENCE_SCALE) / CONFIDENCE_SCALE;
+    this.#confidence = rounded(1 - probability);
     this.#cutAt = -1;
-    this.#judge(sink);
+    this.#isAsking = this.#isOpen && this.#timing.policy.asksModel;
+    if (!this.#isAsking) this.#judge(sink);
   }
 
   /** The client says that the turn is over, or the stream is. */
@@ -131,6 +155,7 @@ export class TurnState {
     silence.silentSamples = this.#position - this.#speechEnd;
     silence.spokenSamples = this.#speechEnd - this.#turnStart;
     silence.confidence = this.#confidence;
+    silence.completion = this.#completion;
     const verdict: Verdict = this.#timing.policy.judge(silence);
     if (verdict.what === "end") this.#end(verdict.trigger, verdict.confidence, sink);
     else if (verdict.what === "eager_end" && !this.#isEager) {
@@ -177,4 +202,9 @@ export class TurnState {
   ): void {
     sink.turn({ what, turnIndex: this.#turnIndex, atSample, confidence, trigger });
   }
+}
+
+/** A state saved and read again must judge alike: the precision of the row is the precision here. */
+function rounded(confidence: number): number {
+  return Math.round(confidence * CONFIDENCE_SCALE) / CONFIDENCE_SCALE;
 }

@@ -1,100 +1,189 @@
 /**
  * Finds turns in speech: `turn` start and end, in their place between the audio. Speech during a reply interrupts it.
+ *
+ * With a turn model, each silence in a turn is a question to it. A call's frames are walked in order until one raises a
+ * question; then the model answers those of all calls at once, and the walks go on.
  */
-import { z } from "zod";
-import { LIMITS } from "../base/limits.js";
-import { msToSamples } from "../base/units.js";
-import { type ActorCall, defineActor, type Item, type Out } from "./define.js";
-import { TURN_POLICIES, turnPolicyOptions } from "./turn-policy.js";
+import { assert } from "../base/assert.js";
+import { GRAPH_RATE_HZ, msToSamples } from "../base/units.js";
+import type { TurnModel } from "../models/family.js";
+import { type ActorCall, defineActor, type Item, type Out, type StateRow } from "./define.js";
+import { TurnAudio } from "./turn-audio.js";
+import { policyRow, type TurnOptions, turnOptions } from "./turn-policy.js";
 import { TURN_STATE_WORDS, type TurnChange, type TurnSink, TurnState, type TurnTiming } from "./turn-state.js";
 
-const options = z.strictObject({
-  ...turnPolicyOptions,
-  interrupt: z.boolean().default(true).describe("Speech during a reply cuts it off."),
-  interruptMs: z.number().min(0).max(5_000).default(0).describe("Speech that is needed for that: more than a cough."),
-  maxMs: z
-    .number()
-    .min(1_000)
-    .max(LIMITS.turnMsMax)
-    .default(LIMITS.turnMsMax)
-    .describe("Longest turn. At it: the turn ends and what follows is the next."),
-});
-type TurnOptions = z.infer<typeof options>;
+/** Longest window of a turn model: rows are sized before it is known. At it: the node does not start. */
+export const TURN_WINDOW_SAMPLES_MAX = 8 * GRAPH_RATE_HZ;
+/** Audio before the detected beginning of speech that the model hears too. */
+export const TURN_PRE_ROLL_SAMPLES = GRAPH_RATE_HZ / 2;
 
-export const turnActor = defineActor<TurnOptions, TurnState>({
+const AUDIO_AT_BYTE = TURN_STATE_WORDS * 4;
+
+export const turnActor = defineActor<TurnOptions, TurnCall, "turn">({
   name: "turn",
   summary: "Groups speech into turns; speech during a reply interrupts it.",
   inputs: ["audio.in", "vad"],
   requires: ["audio.in", "vad"],
   outputs: ["turn"],
   forwards: ["audio.in", "vad"],
-  options,
+  options: turnOptions,
+  task: "turn",
+  needsModel: ({ kind }) => kind === "model",
   thread: "compute",
-  latencyMs: (chosen) => TURN_POLICIES[chosen.kind].latencyMs(chosen),
+  latencyMs: (chosen) => policyRow(chosen).latencyMs(chosen),
   latencyOverlaps: true,
-  stateBytes: () => TURN_STATE_WORDS * 4,
-  create(chosen) {
+  stateBytes: ({ kind }) => AUDIO_AT_BYTE + (kind === "model" ? TurnAudio.rowBytes(TURN_WINDOW_SAMPLES_MAX) : 0),
+  create(chosen, resources) {
+    const model = chosen.kind === "model" ? resources.model : undefined;
     const timing: TurnTiming = {
-      policy: TURN_POLICIES[chosen.kind].create(chosen),
+      policy: policyRow(chosen).create(chosen),
       turnSamplesMax: msToSamples(chosen.maxMs),
       interruptSamples: msToSamples(chosen.interruptMs),
     };
-    const sink = new Emitter(chosen.interrupt);
+    const turns = new Turns(new Emitter(chosen.interrupt), model);
     return {
-      open: () => new TurnState(timing),
-      process(batch, out) {
-        for (const item of batch) handle(item, sink, out);
-      },
-      save(call, row) {
-        call.state.save(row.i32);
-      },
+      open: () => new TurnCall(timing, model),
+      process: (batch, out) => turns.process(batch, out),
+      save: (call, row) => call.state.save(row),
       restore(_call, row) {
-        const state = new TurnState(timing);
-        state.restore(row.i32);
+        const state = new TurnCall(timing, model);
+        state.restore(row);
         return state;
       },
     };
   },
 });
 
-function handle(item: Item<TurnState>, sink: Emitter, out: Out<TurnState>): void {
-  const { state } = item.call;
-  sink.at(item, out);
-  if (item.kind === "fence") {
-    // The turn's end stands before the fence that asked for it.
-    if (item.meta("fence").reason === "finalize") state.finalize(sink);
-    out.forward(item);
-    return;
+class TurnCall {
+  readonly turns: TurnState;
+  /** What the model may be asked about; absent without one. */
+  readonly audio: TurnAudio | undefined;
+
+  constructor(timing: TurnTiming, model: TurnModel | undefined) {
+    this.turns = new TurnState(timing);
+    this.audio = model && new TurnAudio(model.windowSamples);
   }
-  if (item.kind === "close") state.finalize(sink);
-  out.forward(item);
-  if (item.kind === "audio.in") {
-    state.advance(item.position + item.count, sink);
-  } else if (item.kind === "vad") {
-    const { what, atSample, probability } = item.meta("vad");
-    if (what === "start") state.speechBegan(atSample, probability, sink);
-    else state.speechEnded(atSample, probability, sink);
+
+  save(row: StateRow): void {
+    this.turns.save(row.i32);
+    this.audio?.save(row, AUDIO_AT_BYTE);
+  }
+
+  restore(row: StateRow): void {
+    this.turns.restore(row.i32);
+    this.audio?.restore(row, AUDIO_AT_BYTE);
+  }
+}
+
+/** A call's frames of this batch; its steps yield a turn's sound when the model must judge it, and take the answer. */
+interface Walk {
+  readonly items: Item<TurnCall>[];
+  readonly steps: Generator<Float32Array, undefined, number>;
+}
+
+class Turns {
+  readonly #sink: Emitter;
+  readonly #model: TurnModel | undefined;
+
+  constructor(sink: Emitter, model: TurnModel | undefined) {
+    assert((model?.windowSamples ?? 0) <= TURN_WINDOW_SAMPLES_MAX, "a turn model's window fits into a row");
+    this.#sink = sink;
+    this.#model = model;
+  }
+
+  process(batch: readonly Item<TurnCall>[], out: Out<TurnCall>): void | Promise<void> {
+    const model = this.#model;
+    if (model !== undefined) return this.#processWith(model, batch, out);
+    for (const item of batch) this.#handle(item, out);
+  }
+
+  async #processWith(model: TurnModel, batch: readonly Item<TurnCall>[], out: Out<TurnCall>): Promise<void> {
+    let walks = this.#begin(batch, out);
+    // Nobody has asked yet, so nobody looks at the first answers.
+    let answers = new Float32Array(walks.length);
+    while (walks.length > 0) {
+      const asking: Walk[] = [];
+      const sounds: Float32Array[] = [];
+      for (const [i, walk] of walks.entries()) {
+        const { done, value } = walk.steps.next(answers[i]!);
+        if (done === true) continue;
+        asking.push(walk);
+        sounds.push(value);
+      }
+      walks = asking;
+      answers = new Float32Array(sounds.length);
+      if (sounds.length > 0) await model.judge(sounds, answers);
+    }
+  }
+
+  #begin(batch: readonly Item<TurnCall>[], out: Out<TurnCall>): Walk[] {
+    const walks = new Map<TurnCall, Walk>();
+    for (const item of batch) {
+      const { state } = item.call;
+      let walk = walks.get(state);
+      if (walk === undefined) {
+        const items: Item<TurnCall>[] = [];
+        walk = { items, steps: this.#walk(items, out) };
+        walks.set(state, walk);
+      }
+      walk.items.push(item);
+    }
+    return [...walks.values()];
+  }
+
+  *#walk(items: readonly Item<TurnCall>[], out: Out<TurnCall>): Generator<Float32Array, undefined, number> {
+    for (const item of items) {
+      const { turns, audio } = item.call.state;
+      if (item.kind === "audio.in") audio?.hear(item.position, item.samples, item.offset, item.count);
+      this.#handle(item, out);
+      if (!turns.isAsking || audio === undefined) continue;
+      const completion = yield audio.since(turns.turnStart - TURN_PRE_ROLL_SAMPLES);
+      // Other calls were walked meanwhile.
+      this.#sink.at(item, out);
+      turns.answer(completion, this.#sink);
+    }
+  }
+
+  #handle(item: Item<TurnCall>, out: Out<TurnCall>): void {
+    const { turns } = item.call.state;
+    const sink = this.#sink;
+    sink.at(item, out);
+    if (item.kind === "fence") {
+      // The turn's end stands before the fence that asked for it.
+      if (item.meta("fence").reason === "finalize") turns.finalize(sink);
+      out.forward(item);
+      return;
+    }
+    if (item.kind === "close") turns.finalize(sink);
+    out.forward(item);
+    if (item.kind === "audio.in") {
+      turns.advance(item.position + item.count, sink);
+    } else if (item.kind === "vad") {
+      const { what, atSample, probability } = item.meta("vad");
+      if (what === "start") turns.speechBegan(atSample, probability, sink);
+      else turns.speechEnded(atSample, probability, sink);
+    }
   }
 }
 
 /** Turns a reducer's changes into frames that follow from the frame being handled. One for all calls. */
 class Emitter implements TurnSink {
   readonly #mayInterrupt: boolean;
-  #item: Item<TurnState> | undefined;
-  #out: Out<TurnState> | undefined;
+  #item: Item<TurnCall> | undefined;
+  #out: Out<TurnCall> | undefined;
 
   constructor(mayInterrupt: boolean) {
     this.#mayInterrupt = mayInterrupt;
   }
 
-  at(item: Item<TurnState>, out: Out<TurnState>): void {
+  at(item: Item<TurnCall>, out: Out<TurnCall>): void {
     this.#item = item;
     this.#out = out;
   }
 
   turn(change: TurnChange): void {
     const cause = this.#item!;
-    const call: ActorCall<TurnState> = cause.call;
+    const call: ActorCall<TurnCall> = cause.call;
     // Before the end leaves: nobody may see the turn ended and not being answered.
     if (change.what === "end") call.markReplying(change.turnIndex);
     // Not the cause's generation: the audio may be older than an interruption, the turn that it ends is not.

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { FrameKind } from "../frames/kinds.js";
-import { type GraphDraft, IN, type ModelDraft, type NodeDraft, unknownName } from "./drafts.js";
+import { type GraphDraft, IN, type ModelDraft, modelTaskOf, type NodeDraft, unknownName } from "./drafts.js";
 import { quote } from "./problem.js";
 import type { Registries } from "./registries.js";
 import { isRecord } from "./schema-nav.js";
@@ -46,12 +46,16 @@ function checkNames(source: Source, graph: GraphDraft): void {
 function checkModel(source: Source, node: NodeDraft, models: readonly ModelDraft[]): void {
   const { actor, model } = node;
   if (actor === undefined) return;
+  // Whether it needs one is not known before its options are.
+  if (actor.needsModel !== undefined && node.options === undefined) return;
   const { problems } = source;
   const fitting = models.filter((each) => each.family?.task === actor.task).map((each) => each.name);
-  if (actor.task === undefined) {
-    if (model !== undefined) {
-      problems.add("needless-model", model.path, `the actor ${quote(actor.name)} runs no model`, { at: "key" });
-    }
+  if (modelTaskOf(node) === undefined) {
+    if (model === undefined) return;
+    const condition = actor.task === undefined ? "" : " with these options";
+    problems.add("needless-model", model.path, `the actor ${quote(actor.name)} runs no model${condition}`, {
+      at: "key",
+    });
     return;
   }
   if (model === undefined) {
@@ -190,7 +194,7 @@ export function checkModels(source: Source, models: readonly ModelDraft[], graph
 function isKnown(node: NodeDraft, models: readonly ModelDraft[]): boolean {
   if (node.actor === undefined) return false;
   return node.model === undefined
-    ? node.actor.task === undefined
+    ? modelTaskOf(node) === undefined
     : models.some(({ name }) => name === node.model?.name);
 }
 

@@ -1,6 +1,6 @@
 /** Checked drafts → plan: numbers for names, workers for models, edges with their kinds. Pure. */
 import type { FrameKind } from "../frames/kinds.js";
-import { type GraphDraft, IN, type ModelDraft, type NodeDraft } from "./drafts.js";
+import { type GraphDraft, IN, type ModelDraft, modelTaskOf, type NodeDraft } from "./drafts.js";
 import {
   EDGE_IN,
   EDGE_OUT,
@@ -74,7 +74,7 @@ function planNode(draft: NodeDraft, index: number, workers: readonly number[]): 
     name: draft.name,
     actor: actor.name,
     options,
-    model: actor.task === undefined ? undefined : draft.model!.name,
+    model: modelTaskOf(draft) === undefined ? undefined : draft.model!.name,
     workers,
     stateBytes: actor.stateBytes?.(options) ?? 0,
     latencyMs: actor.latencyMs(options),
@@ -96,7 +96,7 @@ function placeNodes(models: readonly ModelDraft[], graphs: readonly WiredGraph[]
   for (const { wiring } of graphs) {
     for (const node of wiring.order) {
       const actor = node.actor!;
-      if (actor.task !== undefined) homes.set(node, `model ${node.model!.name}`);
+      if (modelTaskOf(node) !== undefined) homes.set(node, `model ${node.model!.name}`);
       else if (actor.thread === "io") homes.set(node, IO);
       else {
         const upstream = wiring.edges.find((edge) => edge.to === node && edge.from !== IN && !edge.isFeedback)?.from;

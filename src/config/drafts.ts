@@ -3,7 +3,7 @@
  * here. A draft may be incomplete: what is missing was reported, and later checks step over it.
  */
 import type { AnyActor } from "../actors/define.js";
-import type { FamilyDefinition } from "../models/family.js";
+import type { FamilyDefinition, ModelTask } from "../models/family.js";
 import type { OnFull } from "./plan.js";
 import { quote } from "./problem.js";
 import type { Registries } from "./registries.js";
@@ -63,6 +63,12 @@ export interface GraphDraft {
   /** Nodes whose results the caller receives; a chain sends those of all nodes. */
   readonly outputs: readonly NamedPlace[];
   readonly isChain: boolean;
+}
+
+/** The task of the model that the node needs; `undefined` if it needs none as it is configured, or that is not known. */
+export function modelTaskOf({ actor, options }: NodeDraft): ModelTask | undefined {
+  if (actor?.needsModel === undefined) return actor?.task;
+  return options !== undefined && actor.needsModel(options.data) ? actor.task : undefined;
 }
 
 /** What the caller sends, as an input's name. */

@@ -3,6 +3,7 @@
  * Draft 7, which is what YAML editors know. `configs/schema.json` is its output.
  */
 import type { ZodType } from "zod";
+import type { AnyActor } from "../actors/define.js";
 import { REAL_REGISTRIES, type Registries } from "./registries.js";
 import {
   chainNodeSchema,
@@ -38,7 +39,7 @@ export function configJsonSchema(registries: Registries = REAL_REGISTRIES): Json
   definitions["chain-item"] = {
     anyOf: [
       // Only actors that need no model can stand without options.
-      { enum: actors.filter((actor) => actor.task === undefined).map((actor) => actor.name) },
+      { enum: actors.filter(standsAlone).map((actor) => actor.name) },
       { type: "object", properties: chainKeys, additionalProperties: false, minProperties: 1, maxProperties: 1 },
     ],
   };
@@ -58,6 +59,13 @@ export function configJsonSchema(registries: Registries = REAL_REGISTRIES): Json
     description: "A variable of the environment, with or without a default.",
   };
   return whole;
+}
+
+/** True if it needs no model as long as nothing is configured. */
+function standsAlone({ task, needsModel, options }: AnyActor): boolean {
+  if (task === undefined) return true;
+  const preset = options.safeParse({});
+  return needsModel !== undefined && preset.success && !needsModel(preset.data);
 }
 
 type Named = readonly { readonly name: string }[];

@@ -3,6 +3,7 @@
  * contracts matched, options parsed. Serialisable: it is handed to every worker as is.
  */
 import type { FrameKind } from "../frames/kinds.js";
+import type { ModelTask } from "../models/family.js";
 
 /** Ends of edges that are not nodes. */
 export const EDGE_IN = -1;
@@ -14,7 +15,7 @@ export type OnFull = "drop-newest" | "block-source";
 export interface PlanModel {
   readonly name: string;
   readonly family: string;
-  readonly task: "vad" | "stt" | "tts";
+  readonly task: ModelTask;
   /** Parsed by the family's schema. */
   readonly options: unknown;
   readonly device: string;

@@ -8,7 +8,7 @@
 import type { ZodType } from "zod";
 import type { Clock } from "../base/clock.js";
 
-export type ModelTask = "vad" | "stt" | "tts";
+export type ModelTask = "vad" | "stt" | "tts" | "denoise" | "turn";
 
 /** What a family may use while it opens a model. */
 export interface FamilyContext {
@@ -39,6 +39,8 @@ export interface ModelOfTask {
   vad: VadModel;
   stt: SttModel;
   tts: TtsModel;
+  denoise: DenoiseModel;
+  turn: TurnModel;
 }
 export type ModelOf<Task extends ModelTask> = ModelOfTask[Task];
 
@@ -76,6 +78,37 @@ export interface VadModel extends Model {
    * @param probabilities f32[≥ count], written in [0, 1].
    */
   step(count: number, pcm: Float32Array, states: readonly Float32Array[], probabilities: Float32Array): Promise<void>;
+}
+
+/** A filter that takes noise out of speech, with recurrent state: as many samples out as in. */
+export interface DenoiseModel extends Model {
+  /** Samples of one window at 16 kHz: what a step takes and gives. */
+  readonly windowSamples: number;
+  /** Floats of one call's recurrent state (everything that the next window depends on, PCM included). */
+  readonly stateFloats: number;
+  /** How many samples the output lags: a step's last sample is the filtered one of this much before its window's end. */
+  readonly lagSamples: number;
+  /** Writes the state of a call that has heard nothing. */
+  resetState(state: Float32Array): void;
+  /**
+   * Advances `count` calls by one window each, in as few runs as the file and the batch limit allow.
+   * @param pcm f32[count × windowSamples], row-major, in [-1, 1]. Read before return.
+   * @param states one f32[stateFloats] per call, updated in place.
+   * @param output f32[≥ count × windowSamples], written row by row; may leave [-1, 1] a little.
+   */
+  step(count: number, pcm: Float32Array, states: readonly Float32Array[], output: Float32Array): Promise<void>;
+}
+
+/** Tells from the sound of a turn so far whether the speaker has finished. It keeps nothing: every question has it all. */
+export interface TurnModel extends Model {
+  /** Samples at 16 kHz that it hears at most. */
+  readonly windowSamples: number;
+  /**
+   * Judges several calls, in as few runs as the file and the batch limit allow.
+   * @param sounds one f32[≤ windowSamples] for each call in [-1, 1], whose last sample is now. Read before return.
+   * @param probabilities f32[≥ sounds.length], that the speaker has finished, written in [0, 1].
+   */
+  judge(sounds: readonly Float32Array[], probabilities: Float32Array): Promise<void>;
 }
 
 export interface Word {

@@ -17,10 +17,7 @@ export function packedStateFloats(
     throw new SyrinxError("MODEL_TENSORS_MISMATCH", { path: model.path, family, difference });
   }
   expectTensors(model, family, {
-    inputs: [
-      pcm,
-      { name: "state", type: "float32", dims: ["batch", floats ?? null] },
-    ],
+    inputs: [pcm, { name: "state", type: "float32", dims: ["batch", floats ?? null] }],
     outputs: [output, { name: "nextState", type: "float32", dims: ["batch", floats ?? null] }],
   });
   return floats!;

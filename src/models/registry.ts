@@ -4,7 +4,9 @@ import { assert } from "../base/assert.js";
 import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
+import { gtcrnFamily } from "./gtcrn.js";
 import { sileroFamily } from "./silero.js";
+import { smartTurnFamily } from "./smart-turn.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
 
@@ -14,7 +16,9 @@ export type AnyFamily = FamilyDefinition;
 const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
+  gtcrnFamily,
   sileroFamily,
+  smartTurnFamily,
   starterCtcFamily,
   starterVadFamily,
 ] as AnyFamily[];

@@ -1,10 +1,15 @@
 /**
- * The `silero` family: Silero VAD v5 and v6 at 16 kHz, from the user's own file. Input `input` f32 [batch, 64 + 512],
- * where the first 64 samples are the end of the window before (without them it runs, and is wrong), `state`
- * f32 [2, batch, 128] and, in some exports, `sr` i64 []. Output `output` f32 [batch, 1] and `stateN` like `state`.
+ * The `silero` family: Silero VAD v4, v5 and v6 at 16 kHz, from the user's own file, whose tensors' names tell which.
+ *
+ *     v5, v6   `input` f32 [batch, 64 + 512], `state` f32 [2, batch, 128]           → `output` f32 [batch, 1], `stateN`
+ *     v4       `input` f32 [batch, 512 … 1536], `h` and `c` f32 [2, batch, 64]      → `output` f32 [batch, 1], `hn`, `cn`
+ *
+ * The 64 samples are the end of the window before: without them v5 and v6 run, and are wrong. Most exports also want the
+ * sample rate, `sr` i64 [].
  */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { SyrinxError } from "../base/errors.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
 import { BatchBuffers, int64Scalar, type OnnxTensors } from "../gpu/batch-buffers.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
@@ -13,71 +18,122 @@ import { defineFamily, type FamilyContext, type VadModel } from "./family.js";
 
 const NAME = "silero";
 const WINDOW_SAMPLES = 512;
-const CONTEXT_SAMPLES = 64;
-const INPUT_SAMPLES = CONTEXT_SAMPLES + WINDOW_SAMPLES;
-const RECURRENT_DIMS = [2, 128] as const;
-const RECURRENT_FLOATS = RECURRENT_DIMS[0] * RECURRENT_DIMS[1];
+/** What v4 was trained with at 16 kHz; longer windows are cheaper and slower to notice. */
+const V4_WINDOWS = [512, 768, 1024, 1536] as const;
 
 const options = z.strictObject({
-  file: z.string().min(1).describe("a Silero VAD v5 or v6 file, relative to the configuration's folder"),
+  file: z.string().min(1).describe("a Silero VAD v4, v5 or v6 file, relative to the configuration's folder"),
+  windowSamples: z
+    .literal(V4_WINDOWS)
+    .default(WINDOW_SAMPLES)
+    .describe("Samples that v4 hears at a time; v5 and v6 take 512 alone."),
 });
+
+/** A recurrent tensor f32 [rowDims[0], batch, rowDims[1]], which comes back under another name. */
+interface Recurrent {
+  readonly input: string;
+  readonly output: string;
+  readonly rowDims: readonly [number, number];
+}
+
+/** How a version of the file is fed. */
+interface Layout {
+  /** Samples of the window before that stand in front of a window. */
+  readonly contextSamples: number;
+  readonly recurrent: readonly Recurrent[];
+}
+
+const V4: Layout = {
+  contextSamples: 0,
+  recurrent: [
+    { input: "h", output: "hn", rowDims: [2, 64] },
+    { input: "c", output: "cn", rowDims: [2, 64] },
+  ],
+};
+const V5: Layout = { contextSamples: 64, recurrent: [{ input: "state", output: "stateN", rowDims: [2, 128] }] };
 
 export const sileroFamily = defineFamily({
   name: NAME,
   task: "vad",
   options,
-  open: async ({ file }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
+  open: async ({ file, windowSamples }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = resolve(context.baseFolder, file);
     const model = await openOnnxModel({ path, device: context.device, log: context.log });
-    const vad = new SileroVad(model, takesSampleRate(model), context.batchMax);
+    const vad = new SileroVad(model, layoutOf(model, windowSamples), windowSamples, context.batchMax);
     await vad.warm();
     return vad;
   },
 });
 
-/** Checks the tensors and tells which of the two layouts the file has. */
-function takesSampleRate(model: OnnxModel): boolean {
-  const hasRate = model.inputs.some(({ name }) => name === "sr");
-  const rate: ExpectedTensor[] = hasRate ? [{ name: "sr", type: "int64", dims: [] }] : [];
+/** Tells the version by the tensors' names, and checks all of them. */
+function layoutOf(model: OnnxModel, windowSamples: number): Layout {
+  const has = (name: string): boolean => model.inputs.some((input) => input.name === name);
+  const layout = has("h") && has("c") ? V4 : V5;
+  if (layout === V5 && has("state") && windowSamples !== WINDOW_SAMPLES) {
+    const difference = `a file with \`state\`, v5 or v6, hears ${WINDOW_SAMPLES} samples at a time, not ${windowSamples}`;
+    throw new SyrinxError("MODEL_TENSORS_MISMATCH", { path: model.path, family: NAME, difference });
+  }
+  const recurrent = (which: "input" | "output"): ExpectedTensor[] =>
+    layout.recurrent.map((tensor) => ({
+      name: tensor[which],
+      type: "float32",
+      dims: [tensor.rowDims[0], "batch", tensor.rowDims[1]],
+    }));
+  const rate: ExpectedTensor[] = has("sr") ? [{ name: "sr", type: "int64", dims: [] }] : [];
   expectTensors(model, NAME, {
     inputs: [
-      { name: "input", type: "float32", dims: ["batch", INPUT_SAMPLES] },
-      { name: "state", type: "float32", dims: [RECURRENT_DIMS[0], "batch", RECURRENT_DIMS[1]] },
+      { name: "input", type: "float32", dims: ["batch", layout.contextSamples + windowSamples] },
+      ...recurrent("input"),
       ...rate,
     ],
-    outputs: [
-      { name: "output", type: "float32", dims: ["batch", 1] },
-      { name: "stateN", type: "float32", dims: [RECURRENT_DIMS[0], "batch", RECURRENT_DIMS[1]] },
-    ],
+    outputs: [{ name: "output", type: "float32", dims: ["batch", 1] }, ...recurrent("output")],
   });
-  return hasRate;
+  return layout;
+}
+
+/** Where a recurrent tensor stands in a call's state. */
+interface Placed extends Recurrent {
+  readonly at: number;
 }
 
 /** A call's state: the recurrent floats, then the last samples of its previous window. */
 class SileroVad implements VadModel {
   readonly device: string;
   readonly description: string;
-  readonly windowSamples = WINDOW_SAMPLES;
+  readonly windowSamples: number;
   readonly lagSamples = 0;
-  readonly stateFloats = RECURRENT_FLOATS + CONTEXT_SAMPLES;
+  readonly stateFloats: number;
   readonly #model: OnnxModel;
+  readonly #contextSamples: number;
+  readonly #contextAt: number;
+  readonly #recurrent: readonly Placed[];
   readonly #feeds: BatchBuffers;
   readonly #fetches: BatchBuffers;
   readonly #rate: OnnxTensors;
 
-  constructor(model: OnnxModel, hasRate: boolean, batchMax: number) {
+  constructor(model: OnnxModel, layout: Layout, windowSamples: number, batchMax: number) {
     this.device = model.device;
     this.description = model.description;
+    this.windowSamples = windowSamples;
     this.#model = model;
+    this.#contextSamples = layout.contextSamples;
+    let at = 0;
+    this.#recurrent = layout.recurrent.map((tensor) => {
+      const placed = { ...tensor, at };
+      at += tensor.rowDims[0] * tensor.rowDims[1];
+      return placed;
+    });
+    this.#contextAt = at;
+    this.stateFloats = at + layout.contextSamples;
+    const hasRate = model.inputs.some(({ name }) => name === "sr");
     this.#rate = hasRate ? { sr: int64Scalar(GRAPH_RATE_HZ) } : {};
-    const recurrent = { rowDims: RECURRENT_DIMS, batchAxis: 1 };
     this.#feeds = new BatchBuffers(batchMax, [
-      { name: "input", rowDims: [INPUT_SAMPLES] },
-      { name: "state", ...recurrent },
+      { name: "input", rowDims: [layout.contextSamples + windowSamples] },
+      ...layout.recurrent.map(({ input, rowDims }) => ({ name: input, rowDims, batchAxis: 1 })),
     ]);
     this.#fetches = new BatchBuffers(batchMax, [
       { name: "output", rowDims: [1] },
-      { name: "stateN", ...recurrent },
+      ...layout.recurrent.map(({ output, rowDims }) => ({ name: output, rowDims, batchAxis: 1 })),
     ]);
   }
 
@@ -106,16 +162,17 @@ class SileroVad implements VadModel {
 
   #gather(rows: number, row: number, pcm: Float32Array, window: number, state: Float32Array): void {
     const input = this.#feeds.memory("input");
-    input.set(state.subarray(RECURRENT_FLOATS, this.stateFloats), row * INPUT_SAMPLES);
-    const samples = pcm.subarray(window * WINDOW_SAMPLES, (window + 1) * WINDOW_SAMPLES);
-    input.set(samples, row * INPUT_SAMPLES + CONTEXT_SAMPLES);
-    this.#feeds.putRow("state", rows, row, state);
+    const start = row * (this.#contextSamples + this.windowSamples);
+    input.set(state.subarray(this.#contextAt, this.stateFloats), start);
+    const samples = pcm.subarray(window * this.windowSamples, (window + 1) * this.windowSamples);
+    input.set(samples, start + this.#contextSamples);
+    for (const { input: name, at } of this.#recurrent) this.#feeds.putRow(name, rows, row, state.subarray(at));
   }
 
   #scatter(rows: number, row: number, state: Float32Array): void {
-    this.#fetches.takeRow("stateN", rows, row, state);
-    const end = (row + 1) * INPUT_SAMPLES;
-    state.set(this.#feeds.memory("input").subarray(end - CONTEXT_SAMPLES, end), RECURRENT_FLOATS);
+    for (const { output, at } of this.#recurrent) this.#fetches.takeRow(output, rows, row, state.subarray(at));
+    const end = (row + 1) * (this.#contextSamples + this.windowSamples);
+    state.set(this.#feeds.memory("input").subarray(end - this.#contextSamples, end), this.#contextAt);
   }
 
   async #run(rows: number): Promise<void> {

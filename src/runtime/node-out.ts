@@ -120,7 +120,7 @@ export class NodeOut implements Out<unknown> {
 
   emitAudio(
     target: ActorCall,
-    context: { readonly contextId: number; readonly rateHz: number },
+    context: { readonly contextId: number; readonly rateHz: number } | undefined,
     pcm: Int16Array,
     offset: number,
     count: number,
@@ -128,30 +128,32 @@ export class NodeOut implements Out<unknown> {
   ): void {
     const call = target as LoopCall;
     if (!call.isOpen) return;
+    const kind = context === undefined ? "audio.in" : "audio.out";
     const generation = this.#generationOf(call, options);
-    if (call.isStale(generation)) return;
+    if (FRAME_KINDS[kind].interruptible && call.isStale(generation)) return;
     this.#host.touch(call);
     const nowUs = this.#host.nowUs();
     const position = options.position ?? 0;
     // Only a context's first frame tells how it came to be: the receipt needs no more, and the others stay free of JSON.
-    const meta = position === 0 ? this.#withTrail("audio.out", { ...context }, options, nowUs) : undefined;
+    const isFirst = context !== undefined && position === 0;
+    const meta = isFirst ? this.#withTrail("audio.out", { ...context }, options, nowUs) : undefined;
     for (const edge of this.#node.outEdges) {
-      if (!edge.kinds.has("audio.out")) continue;
+      if (!edge.kinds.has(kind)) continue;
       const link = this.#host.linkTo(call, edge.to);
       if (link === undefined) {
         const next = new FrameView();
         const copy = pcm.slice(offset, offset + count);
-        next.fill("audio.out", edge.index, call.slot, generation, position, nowUs, meta ?? { ...context }, copy);
+        next.fill(kind, edge.index, call.slot, generation, position, nowUs, meta ?? { ...context }, copy);
         this.#host.deliver(edge.to, next, call);
         continue;
       }
-      this.#fillEnvelope(edge.index, call, "audio.out", generation, position);
+      this.#fillEnvelope(edge.index, call, kind, generation, position);
       const bytes = meta === undefined ? undefined : encodeMeta("audio.out", meta);
       this.#source.samples = pcm;
       this.#source.offset = offset;
       this.#source.count = count;
       if (!writeAudioFrame(link, this.#envelope, this.#source, context, bytes, edge.mayDrop))
-        this.#host.lost(call, "audio.out");
+        this.#host.lost(call, kind);
     }
   }
 

@@ -8,7 +8,9 @@ const MS = 16;
 
 function timing(over: { endMs?: number; eagerMs?: number; maxMs?: number; interruptMs?: number } = {}) {
   return {
-    policy: TURN_POLICIES.silence.create({ endMs: over.endMs ?? 600, eagerMs: over.eagerMs }),
+    policy: TURN_POLICIES.silence.create(
+      TURN_POLICIES.silence.options.parse({ endMs: over.endMs ?? 600, eagerMs: over.eagerMs }),
+    ),
     turnSamplesMax: (over.maxMs ?? 60_000) * MS,
     interruptSamples: (over.interruptMs ?? 0) * MS,
   };

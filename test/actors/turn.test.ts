@@ -1,36 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { turnActor } from "../../src/actors/turn.js";
-import { vadActor } from "../../src/actors/vad.js";
-import { seeded } from "../../src/base/prng.js";
-import { type Frame, frame } from "../../src/frames/kinds.js";
-import { fakeVad } from "../support/fake-models.js";
-import { type ActorRun, runActor, type Step } from "../support/run-actor.js";
-import { audioSteps, close, fence, pcmOf, type Stretch } from "../support/steps.js";
-
-/** What the voice detector makes of a script: the turn actor's input. */
-async function heard(stretches: readonly Stretch[], tail: readonly Step[] = []): Promise<Step[]> {
-  const steps = [...audioSteps(pcmOf(seeded(1), stretches)), ...tail];
-  const run = await runActor(vadActor, {}, steps, { model: fakeVad() });
-  return run.emitted.map(({ kind, meta, position, pcm }) => ({
-    frame: frame(kind, meta, position, Int16Array.from(pcm)) as Frame,
-  }));
-}
-
-function story(run: ActorRun): string[] {
-  return run.emitted
-    .filter((found) => found.kind !== "audio.in")
-    .map((found) => {
-      const meta = found.meta as { what?: string; atSample?: number; trigger?: string; id?: string };
-      return [found.kind, meta.what, meta.id, meta.trigger].filter((part) => part !== undefined).join(" ");
-    });
-}
-
-const ONE_TURN: readonly Stretch[] = [
-  ["quiet", 200],
-  ["loud", 600],
-  ["quiet", 900],
-];
+import { runActor } from "../support/run-actor.js";
+import { close, fence } from "../support/steps.js";
+import { heard, ONE_TURN, story } from "./turn-support.js";
 
 describe("turn", () => {
   test("puts turn events in their place between vad and audio, and passes those on", async () => {

@@ -5,13 +5,19 @@ import { type AnyActor, defineActor, perFrame } from "../../src/actors/define.js
 import { actorNames, findActor, registerActor } from "../../src/actors/registry.js";
 import { type Prng, seeded } from "../../src/base/prng.js";
 import { FRAME_KINDS, type Frame, type FrameKind, frame, type MetaOf } from "../../src/frames/kinds.js";
-import { fakeStt, fakeTts, fakeVad } from "../support/fake-models.js";
+import { fakeDenoise, fakeStt, fakeTts, fakeTurn, fakeVad } from "../support/fake-models.js";
 import { type ActorRun, type Emitted, runActor, type Step } from "../support/run-actor.js";
 import { close, fence, interleave, pcmOf } from "../support/steps.js";
 
 /** Options that have no default. */
 const REQUIRED: Readonly<Record<string, unknown>> = { resample: { rateHz: 24_000 } };
-const MODELS = { vad: () => fakeVad(), stt: () => fakeStt(), tts: () => fakeTts() } as const;
+const MODELS = {
+  vad: () => fakeVad(),
+  stt: () => fakeStt(),
+  tts: () => fakeTts(),
+  denoise: () => fakeDenoise(),
+  turn: () => fakeTurn(),
+} as const;
 
 const actors = actorNames().map((name) => findActor(name)!);
 
@@ -164,7 +170,7 @@ for (const actor of actors) {
 
 describe("actor registry", () => {
   test("knows the actors of the package", () => {
-    for (const name of ["vad", "turn", "stt", "agent", "tts", "resample", "tap", "echo"]) {
+    for (const name of ["vad", "turn", "stt", "agent", "tts", "resample", "denoise", "tap", "echo"]) {
       assert.equal(findActor(name)?.name, name);
     }
     assert.equal(findActor("nobody"), undefined);

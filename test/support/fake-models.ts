@@ -4,6 +4,7 @@
  */
 import type {
   AdvanceReport,
+  DenoiseModel,
   Hypothesis,
   SpeakReport,
   SpeakRequest,
@@ -12,6 +13,7 @@ import type {
   SttStream,
   SttStreamOptions,
   TtsModel,
+  TurnModel,
   VadModel,
   Word,
 } from "../../src/models/family.js";
@@ -43,6 +45,64 @@ export function fakeVad(windowSamples = 320, lagSamples = 0): FakeVad {
         state[0] = 0.3 * state[0]! + 0.7 * isLoud;
         state[1] = state[1]! + 1;
         probabilities[row] = state[0]!;
+      }
+    },
+  };
+}
+
+export interface FakeDenoise extends DenoiseModel {
+  /** Calls of each step, in order. */
+  readonly stepSizes: number[];
+}
+
+/** Takes away half of a mean over all samples before, and says it `lagSamples` late. */
+export function fakeDenoise(windowSamples = 256, lagSamples = 256): FakeDenoise {
+  const stepSizes: number[] = [];
+  return {
+    ...RELEASE,
+    windowSamples,
+    stateFloats: 1 + lagSamples,
+    lagSamples,
+    stepSizes,
+    resetState: (state) => state.fill(0),
+    async step(count, pcm, states, output) {
+      stepSizes.push(count);
+      for (let row = 0; row < count; row++) {
+        const state = states[row]!;
+        const line = [...state.subarray(1, 1 + lagSamples)];
+        for (const sample of pcm.subarray(row * windowSamples, (row + 1) * windowSamples)) {
+          line.push(sample - 0.5 * state[0]!);
+          state[0] = 0.99 * state[0]! + 0.01 * sample;
+        }
+        output.set(line.slice(0, windowSamples), row * windowSamples);
+        state.set(line.slice(windowSamples), 1);
+      }
+    },
+  };
+}
+
+export interface FakeTurn extends TurnModel {
+  /** Samples of each sound that was judged, question by question. */
+  readonly questions: number[][];
+}
+
+/** Half a second of sound in all is a finished turn. Where in its half the probability lies is a hash of all samples. */
+export function fakeTurn(windowSamples = 128_000): FakeTurn {
+  const questions: number[][] = [];
+  return {
+    ...RELEASE,
+    windowSamples,
+    questions,
+    async judge(sounds, probabilities) {
+      questions.push(sounds.map((sound) => sound.length));
+      for (const [row, sound] of sounds.entries()) {
+        let hash = 7;
+        let loud = 0;
+        for (const sample of sound) {
+          hash = (Math.imul(hash, 31) + sample * 32_768) | 0;
+          if (sample !== 0) loud++;
+        }
+        probabilities[row] = (loud >= 7_900 ? 0.5 : 0) + ((hash >>> 0) % 1_000) / 2_001;
       }
     },
   };

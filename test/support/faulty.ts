@@ -7,6 +7,7 @@ import { type ActorInstance, defineActor, perFrame } from "../../src/actors/defi
 import { AssertionFailure } from "../../src/base/assert.js";
 import type { Plan } from "../../src/config/plan.js";
 import {
+  type DenoiseModel,
   defineFamily,
   type FamilyContext,
   type SttModel,
@@ -15,7 +16,7 @@ import {
 } from "../../src/models/family.js";
 import { findFamily } from "../../src/models/registry.js";
 
-/** When to fail. The unit is the family's: windows of a VAD, accepted samples of a recogniser, clauses of a voice. */
+/** When to fail. The unit is the family's: windows of a VAD or a denoiser, accepted samples of a recogniser, clauses of a voice. */
 export interface Fault {
   readonly words: SharedArrayBuffer;
   readonly at: readonly number[];
@@ -81,6 +82,23 @@ export const faultyVad = defineFamily({
       step: async (count, pcm, states, probabilities) => {
         fuse.step();
         await model.step(count, pcm, states, probabilities);
+      },
+    });
+  },
+});
+
+export const faultyDenoise = defineFamily({
+  name: "faulty-gtcrn",
+  task: "denoise",
+  options,
+  open: async (chosen: FaultyOptions, context): Promise<DenoiseModel> => {
+    const model = (await openReal("gtcrn", chosen, context)) as DenoiseModel;
+    const fuse = new Fuse(chosen.fault);
+    return withMethod(model, {
+      step: async (count, pcm, states, output) => {
+        await model.step(count, pcm, states, output);
+        // After states have moved on in this thread's memory, and before anybody heard of it.
+        fuse.step();
       },
     });
   },

@@ -238,7 +238,7 @@ class Worker implements Out<unknown> {
 
   emitAudio(
     call: ActorCall,
-    context: { readonly contextId: number; readonly rateHz: number },
+    context: { readonly contextId: number; readonly rateHz: number } | undefined,
     pcm: Int16Array,
     offset: number,
     count: number,
@@ -247,7 +247,8 @@ class Worker implements Out<unknown> {
     const { generation = options.cause?.generation ?? call.generation(), position = 0 } = options;
     if (count <= 0 || offset < 0 || offset + count > pcm.length)
       throw new Error("an audio frame outside of its samples");
-    this.#push(call as FakeCall, "audio.out", { ...context }, pcm.slice(offset, offset + count), position, generation);
+    const kind = context === undefined ? "audio.in" : "audio.out";
+    this.#push(call as FakeCall, kind, { ...context }, pcm.slice(offset, offset + count), position, generation);
   }
 
   #push(call: FakeCall, kind: FrameKind, meta: unknown, pcm: Int16Array, position: number, generation: number): void {

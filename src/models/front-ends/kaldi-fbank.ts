@@ -20,23 +20,37 @@ const FFT_SIZE = 512;
 const LOW_HZ = 20;
 const HIGH_HZ = RATE_HZ / 2;
 const INT16_SCALE = 32_768;
+
+export interface FbankOptions {
+  /** What samples in [-1, 1] are multiplied by: 32,768, Kaldi's own habit, if not given. */
+  readonly scale?: number;
+  /** Where the last triangle ends: 8 kHz if not given. */
+  readonly highHz?: number;
+  /** What shapes a frame: Povey's window if not given. */
+  readonly window?: "povey" | "hamming";
+}
+
 const PRE_EMPHASIS = 0.97;
 /** The smallest energy: float's epsilon, as in Kaldi. */
 const ENERGY_FLOOR = 2 ** -23;
 
 export class KaldiFbank {
   readonly melBins: number;
+  readonly #scale: number;
   readonly #fft = new RealFft(FFT_SIZE);
-  readonly #window = poveyWindow();
+  readonly #window: Float64Array;
   readonly #banks: readonly MelBank[];
   /** One frame, zeros behind it. */
   readonly #frame = new Float64Array(FFT_SIZE);
   readonly #power = new Float64Array(FFT_SIZE / 2);
 
-  constructor(melBins: number) {
+  constructor(melBins: number, { scale = INT16_SCALE, highHz = HIGH_HZ, window = "povey" }: FbankOptions = {}) {
     assert(melBins >= 3 && melBins <= 128, "a filter bank has a sensible number of filters");
+    assert(highHz > LOW_HZ && highHz <= RATE_HZ / 2, "a filter bank ends within the spectrum");
     this.melBins = melBins;
-    this.#banks = Array.from({ length: melBins }, (_, bin) => melBank(bin, melBins));
+    this.#scale = scale;
+    this.#window = window === "povey" ? poveyWindow() : hammingWindow();
+    this.#banks = Array.from({ length: melBins }, (_, bin) => melBank(bin, melBins, highHz));
   }
 
   /**
@@ -58,7 +72,7 @@ export class KaldiFbank {
       for (let i = 0; i < FBANK_FRAME_SAMPLES; i += 1) {
         const at = start + i - FBANK_CARRY_SAMPLES;
         const sample = at < 0 ? carry[carryAt + FBANK_CARRY_SAMPLES + at]! : pcm[pcmAt + at]!;
-        this.#frame[i] = sample * INT16_SCALE;
+        this.#frame[i] = sample * this.#scale;
       }
       this.#shape();
       this.#analyse(features, frame * this.melBins);
@@ -109,6 +123,14 @@ function poveyWindow(): Float64Array {
   );
 }
 
+/** It ends at 0.08. */
+function hammingWindow(): Float64Array {
+  return Float64Array.from(
+    { length: FBANK_FRAME_SAMPLES },
+    (_, i) => 0.54 - 0.46 * Math.cos((2 * Math.PI * i) / (FBANK_FRAME_SAMPLES - 1)),
+  );
+}
+
 interface MelBank {
   /** The first point of the spectrum that counts. */
   readonly first: number;
@@ -118,8 +140,8 @@ interface MelBank {
 const mel = (hz: number): number => 1127 * Math.log(1 + hz / 700);
 
 /** A triangle over three neighbours of `melBins + 2` points that stand evenly in mel. The last point, 8 kHz, has no weight. */
-function melBank(bin: number, melBins: number): MelBank {
-  const step = (mel(HIGH_HZ) - mel(LOW_HZ)) / (melBins + 1);
+function melBank(bin: number, melBins: number, highHz: number): MelBank {
+  const step = (mel(highHz) - mel(LOW_HZ)) / (melBins + 1);
   const left = mel(LOW_HZ) + bin * step;
   const centre = left + step;
   const right = centre + step;
