@@ -26,8 +26,7 @@ export type StepTimesLog = (
 ) => void;
 
 /** A table of step times and the file that it comes from and goes to. */
-export class KeptStepTimes {
-  readonly times = new StepTimes();
+export class KeptStepTimes extends StepTimes {
   readonly #about: string;
   readonly #path: string;
   readonly #log: StepTimesLog;
@@ -39,6 +38,7 @@ export class KeptStepTimes {
    * @param model the file's name and digest, as a person would read them; with the device and the processor it is the key
    */
   constructor(model: string, device: string, log: StepTimesLog, folder: string = cacheFolder()) {
+    super();
     this.#about = `${model}, ${device}, ${cpus()[0]?.model.trim() || process.arch}`;
     const digest = createHash("sha256").update(this.#about).digest("hex").slice(0, 16);
     this.#path = join(folder, "step-times", `${digest}.json`);
@@ -48,9 +48,9 @@ export class KeptStepTimes {
 
   /** Writes the file if there is something new, all at once or not at all. Blocks; not for the way of a frame. */
   save(): void {
-    const { observedCount } = this.times;
+    const { observedCount } = this;
     if (this.#isGivenUp || observedCount === this.#savedCount) return;
-    const text = `${JSON.stringify({ version: VERSION, about: this.#about, rows: this.times.rows() })}\n`;
+    const text = `${JSON.stringify({ version: VERSION, about: this.#about, rows: this.rows() })}\n`;
     // Several workers may hold copies of the same model.
     const temporary = `${this.#path}.${process.pid}.${threadId}.tmp`;
     try {
@@ -66,7 +66,7 @@ export class KeptStepTimes {
   #load(): void {
     try {
       const { rows, about } = saved.parse(JSON.parse(readFileSync(this.#path, "utf8")));
-      if (about !== this.#about || !this.times.remember(rows)) throw new Error("it holds something else");
+      if (about !== this.#about || !this.remember(rows)) throw new Error("it holds something else");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
       this.#log("info", "saved step times are of no use", { path: this.#path, reason: reasonOf(error).slice(0, 200) });

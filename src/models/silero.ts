@@ -6,9 +6,11 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { GRAPH_RATE_HZ } from "../base/units.js";
-import { BatchBuffers, int64Scalar, type OnnxTensors } from "../gpu/batch-buffers.js";
+import { int64Scalar } from "../gpu/batch-buffers.js";
+import { BatchedStep } from "../gpu/batched-step.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
 import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
+import type { KeptStepTimes } from "../gpu/step-times-file.js";
 import { defineFamily, type FamilyContext, type VadModel } from "./family.js";
 
 const NAME = "silero";
@@ -29,7 +31,7 @@ export const sileroFamily = defineFamily({
   open: async ({ file }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = resolve(context.baseFolder, file);
     const model = await openOnnxModel({ path, device: context.device, log: context.log });
-    const vad = new SileroVad(model, takesSampleRate(model), context.batchMax);
+    const vad = new SileroVad(model, takesSampleRate(model), context);
     await vad.warm();
     return vad;
   },
@@ -60,25 +62,29 @@ class SileroVad implements VadModel {
   readonly windowSamples = WINDOW_SAMPLES;
   readonly lagSamples = 0;
   readonly stateFloats = RECURRENT_FLOATS + CONTEXT_SAMPLES;
+  readonly steps: KeptStepTimes;
   readonly #model: OnnxModel;
-  readonly #feeds: BatchBuffers;
-  readonly #fetches: BatchBuffers;
-  readonly #rate: OnnxTensors;
+  readonly #step: BatchedStep;
 
-  constructor(model: OnnxModel, hasRate: boolean, batchMax: number) {
+  constructor(model: OnnxModel, hasRate: boolean, { batchMax, log }: FamilyContext) {
     this.device = model.device;
     this.description = model.description;
     this.#model = model;
-    this.#rate = hasRate ? { sr: int64Scalar(GRAPH_RATE_HZ) } : {};
     const recurrent = { rowDims: RECURRENT_DIMS, batchAxis: 1 };
-    this.#feeds = new BatchBuffers(batchMax, [
-      { name: "input", rowDims: [INPUT_SAMPLES] },
-      { name: "state", ...recurrent },
-    ]);
-    this.#fetches = new BatchBuffers(batchMax, [
-      { name: "output", rowDims: [1] },
-      { name: "stateN", ...recurrent },
-    ]);
+    this.#step = new BatchedStep(model, {
+      batchMax,
+      log,
+      feeds: [
+        { name: "input", rowDims: [INPUT_SAMPLES] },
+        { name: "state", ...recurrent },
+      ],
+      fetches: [
+        { name: "output", rowDims: [1] },
+        { name: "stateN", ...recurrent },
+      ],
+      constants: hasRate ? { sr: int64Scalar(GRAPH_RATE_HZ) } : {},
+    });
+    this.steps = this.#step.times;
   }
 
   resetState(state: Float32Array): void {
@@ -86,39 +92,36 @@ class SileroVad implements VadModel {
   }
 
   async step(count: number, pcm: Float32Array, states: readonly Float32Array[], probabilities: Float32Array) {
-    const { batchMax } = this.#feeds;
+    const { batchMax, fetches } = this.#step;
     for (let start = 0; start < count; start += batchMax) {
       const rows = Math.min(batchMax, count - start);
-      for (let row = 0; row < rows; row += 1) this.#gather(rows, row, pcm, start + row, states[start + row]!);
-      await this.#run(rows);
-      for (let row = 0; row < rows; row += 1) this.#scatter(rows, row, states[start + row]!);
-      probabilities.set(this.#fetches.memory("output").subarray(0, rows), start);
+      const size = this.#step.sizeFor(rows);
+      for (let row = 0; row < rows; row += 1) this.#gather(size, row, pcm, start + row, states[start + row]!);
+      await this.#step.run(size);
+      for (let row = 0; row < rows; row += 1) this.#scatter(size, row, states[start + row]!);
+      probabilities.set(fetches.memory("output").subarray(0, rows), start);
     }
   }
 
-  async warm(): Promise<void> {
-    for (const rows of new Set([1, this.#feeds.batchMax])) await this.#run(rows);
+  warm(): Promise<void> {
+    return this.#step.warm();
   }
 
   release(): Promise<void> {
     return this.#model.release();
   }
 
-  #gather(rows: number, row: number, pcm: Float32Array, window: number, state: Float32Array): void {
-    const input = this.#feeds.memory("input");
+  #gather(size: number, row: number, pcm: Float32Array, window: number, state: Float32Array): void {
+    const input = this.#step.feeds.memory("input");
     input.set(state.subarray(RECURRENT_FLOATS, this.stateFloats), row * INPUT_SAMPLES);
     const samples = pcm.subarray(window * WINDOW_SAMPLES, (window + 1) * WINDOW_SAMPLES);
     input.set(samples, row * INPUT_SAMPLES + CONTEXT_SAMPLES);
-    this.#feeds.putRow("state", rows, row, state);
+    this.#step.feeds.putRow("state", size, row, state);
   }
 
-  #scatter(rows: number, row: number, state: Float32Array): void {
-    this.#fetches.takeRow("stateN", rows, row, state);
+  #scatter(size: number, row: number, state: Float32Array): void {
+    this.#step.fetches.takeRow("stateN", size, row, state);
     const end = (row + 1) * INPUT_SAMPLES;
-    state.set(this.#feeds.memory("input").subarray(end - CONTEXT_SAMPLES, end), RECURRENT_FLOATS);
-  }
-
-  async #run(rows: number): Promise<void> {
-    await this.#model.run({ ...this.#feeds.tensors(rows), ...this.#rate }, this.#fetches.tensors(rows));
+    state.set(this.#step.feeds.memory("input").subarray(end - CONTEXT_SAMPLES, end), RECURRENT_FLOATS);
   }
 }

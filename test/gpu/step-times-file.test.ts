@@ -21,10 +21,10 @@ describe("step times on disk", () => {
   test("come back after a restart, for the same model only", () => {
     const folder = join(root, "restart");
     const first = kept(folder);
-    for (let step = 0; step < 20; step++) first.times.observe(4, 5);
+    for (let step = 0; step < 20; step++) first.observe(4, 5);
     first.save();
-    assert.equal(kept(folder).times.predictMs(4), 5);
-    assert.equal(kept(folder, [], "vad.onnx, sha256 4567").times.predictMs(4), 0);
+    assert.equal(kept(folder).predictMs(4), 5);
+    assert.equal(kept(folder, [], "vad.onnx, sha256 4567").predictMs(4), 0);
     assert.equal(files(folder).length, 1, "no temporary file is left behind");
   });
 
@@ -37,7 +37,7 @@ describe("step times on disk", () => {
   test("that are cut off, of another version or of another model cost one line and are replaced", () => {
     const folder = join(root, "broken");
     const first = kept(folder);
-    first.times.observe(1, 2);
+    first.observe(1, 2);
     first.save();
     const path = join(folder, "step-times", files(folder)[0]!);
     const good = readFileSync(path, "utf8");
@@ -46,8 +46,8 @@ describe("step times on disk", () => {
       const lines: string[] = [];
       const next = kept(folder, lines);
       assert.deepEqual(lines, ["saved step times are of no use"], bad);
-      assert.equal(next.times.predictMs(1), 0);
-      next.times.observe(1, 2);
+      assert.equal(next.predictMs(1), 0);
+      next.observe(1, 2);
       next.save();
       assert.equal(readFileSync(path, "utf8"), good);
     }
@@ -61,7 +61,7 @@ describe("step times on disk", () => {
     const times = kept(folder, lines);
     lines.length = 0;
     for (let save = 0; save < 3; save++) {
-      times.times.observe(1, 2);
+      times.observe(1, 2);
       times.save();
     }
     assert.deepEqual(lines, ["step times are not kept"]);
@@ -70,10 +70,10 @@ describe("step times on disk", () => {
   test("in a folder that is read-only are still read", () => {
     const folder = join(root, "read-only");
     const first = kept(folder);
-    first.times.observe(1, 2);
+    first.observe(1, 2);
     first.save();
     chmodSync(join(folder, "step-times"), 0o555);
-    assert.equal(kept(folder).times.predictMs(1), 2);
+    assert.equal(kept(folder).predictMs(1), 2);
     chmodSync(join(folder, "step-times"), 0o755);
   });
 });

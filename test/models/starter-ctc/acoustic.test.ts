@@ -17,7 +17,7 @@ import {
   SLOT_SAMPLES,
 } from "../../../src/models/starter-ctc/acoustic.js";
 import { LABEL_COUNT, PHONES } from "../../../src/models/starter-ctc/decoder/index.js";
-import { babble } from "../family-support.js";
+import { babble, familyContext } from "../family-support.js";
 
 const BATCH_MAX = 4;
 const FOLDER = join(packageRoot(), "models", "starter");
@@ -25,7 +25,7 @@ const openFile = (name: string) => openOnnxModel({ path: join(FOLDER, name), dev
 
 let acoustic: AcousticModel;
 before(async () => {
-  acoustic = new AcousticModel(await openFile("stt-en.onnx"), "starter-ctc", LABEL_COUNT, BATCH_MAX);
+  acoustic = new AcousticModel(await openFile("stt-en.onnx"), "starter-ctc", LABEL_COUNT, familyContext(BATCH_MAX));
 });
 after(() => acoustic.model.release());
 
@@ -167,6 +167,23 @@ describe("a stream of the phone network", () => {
     assert.equal(dropped.logp.length, ((3 * CHUNK_SAMPLES) / SLOT_SAMPLES) * LABEL_COUNT - early);
   });
 
+  test("is run before those that are due later, and a chunk at a time while those wait", async () => {
+    // One more than a batch, and the last one is the most urgent by less than a chunk: all get their first chunk before
+    // it gets its second.
+    const count = BATCH_MAX + 1;
+    const order: number[] = [];
+    const streams = Array.from({ length: count }, (_, index) => acoustic.createStream(() => order.push(index)));
+    const pcm = babble(3, 8 * CHUNK_SAMPLES);
+    for (const stream of streams) stream.accept(pcm, 0, pcm.length);
+    await acoustic.advance(streams, undefined, (index) => 1_000_000 - index);
+    // The first chunk's slots lie before the stream's beginning: each stream is heard of from its second chunk on.
+    const rounds = [];
+    for (let at = 0; at < order.length; at += count) rounds.push(order.slice(at, at + count).sort());
+    for (const round of rounds) assert.deepEqual(round, [0, 1, 2, 3, 4]);
+    assert.deepEqual(order.slice(0, BATCH_MAX), [4, 3, 2, 1]);
+    assert.equal(rounds.length, 7);
+  });
+
   test("holds no more than two of the longest segments, and nothing after its end", () => {
     const { stream } = listen();
     const pcm = new Int16Array(PENDING_SAMPLES_MAX);
@@ -189,7 +206,7 @@ describe("the phone network's file", () => {
   test("is refused with the difference if it is another family's", async () => {
     const detector = await openFile("vad.onnx");
     assert.throws(
-      () => new AcousticModel(detector, "starter-ctc", LABEL_COUNT, 1),
+      () => new AcousticModel(detector, "starter-ctc", LABEL_COUNT, familyContext(1)),
       (error) => {
         assert.ok(isSyrinxError(error) && error.code === "MODEL_TENSORS_MISMATCH");
         assert.match(error.message, /output logp: expected float32\[batch, slots, 41\], found none among prob/);
