@@ -51,6 +51,9 @@ export function compile(models: readonly ModelDraft[], graphs: readonly WiredGra
   return { models: models.map(planModel), nodes, edges, graphs: planned, workers };
 }
 
+/** A detector: two frames. A recogniser: less than the time between two partials. A voice: what nobody calls slow. */
+const DEADLINES_MS = { vad: 40, stt: 160, tts: 400 } as const;
+
 function planModel(draft: ModelDraft): PlanModel {
   const config = draft.config!;
   return {
@@ -62,6 +65,7 @@ function planModel(draft: ModelDraft): PlanModel {
     replicas: config.replicas,
     batchMax: config.batch.max,
     batchWaitMs: config.batch.waitMs,
+    batchDeadlineMs: config.batch.deadlineMs ?? DEADLINES_MS[draft.family!.task],
   };
 }
 

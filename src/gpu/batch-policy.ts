@@ -101,18 +101,14 @@ function dueInOrder(rows: readonly BatchRow[]): number[] {
   });
 }
 
-/**
- * How many of `rowCount` rows a step may have so that it is predicted to end by the first one's deadline; all of them if
- * even one row would be late, since then nothing but throughput is left to save. In [1, rowCount] for `rowCount` ≥ 1.
- */
+/** How many of `rowCount` rows a step may have so that it is predicted to end within `slackUs`; 0 if one is too many. */
 export function rowsInTime(rowCount: number, slackUs: number, steps: StepPredictor): number {
-  if (steps.predictMs(1) * 1000 > slackUs) return rowCount;
-  let low = 1;
+  let low = 0;
   let high = rowCount;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (steps.predictMs(middle) * 1000 <= slackUs) low = middle;
     else high = middle - 1;
   }
-  return Math.max(1, Math.min(low, rowCount));
+  return low;
 }

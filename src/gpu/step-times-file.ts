@@ -66,11 +66,14 @@ export class KeptStepTimes extends StepTimes {
   #load(): void {
     try {
       const { rows, about } = saved.parse(JSON.parse(readFileSync(this.#path, "utf8")));
-      if (about !== this.#about || !this.remember(rows)) throw new Error("it holds something else");
+      if (about !== this.#about || !this.remember(rows)) this.#refuse("it holds something else");
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      this.#log("info", "saved step times are of no use", { path: this.#path, reason: reasonOf(error).slice(0, 200) });
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") this.#refuse(reasonOf(error).slice(0, 200));
     }
+  }
+
+  #refuse(reason: string): void {
+    this.#log("info", "saved step times are of no use", { path: this.#path, reason });
   }
 }
 
