@@ -11,7 +11,8 @@
  *                `deadlineMs` of the configuration)
  *
  * The same trace goes through each. The largest number of streams is found by bisection: 99 of 100 answers within the
- * limit, nothing dropped. An answer is a frame with its verdict (vad), or a partial or final transcript (stt).
+ * limit, nothing dropped, at the second try at the latest. An answer is a frame with its verdict (vad), or a partial or
+ * final transcript (stt).
  *
  * Loop, rings, actors and models are the product's; time is the bench's own (`batch-trace/timed-worker.ts`): a step takes
  * the processor time that it takes, so that a busy machine does not decide. `streams by rows` is the model with its
@@ -83,8 +84,10 @@ async function search(parameters: VariantParameters): Promise<Sample> {
   let bad = most + 1;
   let best: Outcome | undefined;
   for (let count = numberIn(parameters, "first"); count > good && count < bad; ) {
-    const outcome = await serve(load, count);
-    if (isWithin(outcome, LIMIT_MS[load.task])) {
+    let outcome = await serve(load, count);
+    // Once more: a pause of the machine, or of the garbage collector, is not the way's.
+    if (!isWithin(outcome, load.limitMs)) outcome = await serve(load, count);
+    if (isWithin(outcome, load.limitMs)) {
       good = count;
       best = outcome;
     } else bad = count;
@@ -128,7 +131,7 @@ interface Size {
   readonly audioMs: number;
 }
 
-const FULL: Size = { repeats: 3, joinMs: 1_000, measureMs: 4_000, rounds: 5, audioMs: 1_600 };
+const FULL: Size = { repeats: 3, joinMs: 1_000, measureMs: 3_000, rounds: 5, audioMs: 1_600 };
 const SMOKE: Size = { repeats: 1, joinMs: 100, measureMs: 1_300, rounds: 1, audioMs: 800 };
 /** Where the doubling begins, and a load that every way carries. */
 const COUNTS: Readonly<Record<BatchedTask, { readonly first: number; readonly some: number }>> = {

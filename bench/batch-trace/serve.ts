@@ -25,7 +25,7 @@ export interface Load {
   readonly seed: number;
   readonly joinUs: number;
   readonly measureUs: number;
-  /** Answers may be so late; at eight times that, the worker is given up. */
+  /** Answers may be so late; at four times that, the worker is given up. */
   readonly limitMs: number;
 }
 
@@ -88,7 +88,7 @@ export async function serve(load: Load, streamCount: number): Promise<Outcome> {
       const cameUs = cameUsOf(view, trace);
       if (cameUs === undefined) return;
       // Far too late: what follows is later still.
-      if (publishedUs - cameUs > 8 * limitUs) isOverrun = true;
+      if (publishedUs - cameUs > 4 * limitUs) isOverrun = true;
       if (cameUs < joinUs) return;
       lagMs.push((publishedUs - cameUs) / 1000);
       if (view.kind === "fence") finalLagMs.push((publishedUs - cameUs) / 1000);

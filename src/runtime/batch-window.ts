@@ -21,6 +21,8 @@ export interface BatchWindowSpec extends BatchLimits {
 
 /** Rounds after which the own table is believed. */
 const SETTLED_COUNT = 16;
+/** A batch that fills fast is still not looked at more often. */
+const LOOK_US_MIN = 200;
 /** The newest gap's weight in their mean. */
 const NEWEST_WEIGHT = 1 / 16;
 
@@ -68,13 +70,18 @@ export class BatchWindow {
     else this.gapUs += NEWEST_WEIGHT * (gapUs - this.gapUs);
   }
 
-  /** Microseconds that the batch may still wait; 0: run it. */
+  /**
+   * Microseconds until the batch is to be looked at again: when it closes, or is full if rows go on coming as they do.
+   * 0: run it.
+   */
   waitUs(nowUs: number): number {
     if (this.#isUrgent || this.callCount === 0) return 0;
     this.absentCount = this.#openCount - this.callCount;
-    const { steps } = this.#spec;
+    const { steps, rowsMax } = this.#spec;
     const isKnown = steps === undefined || this.#rounds.observedCount >= SETTLED_COUNT;
-    return waitUsOf(this, this, this.#spec, nowUs, isKnown ? this.#rounds : steps);
+    const waitUs = waitUsOf(this, this, this.#spec, nowUs, isKnown ? this.#rounds : steps);
+    const missing = Math.min(this.absentCount, rowsMax - this.callCount);
+    return Math.min(waitUs, Math.max(LOOK_US_MIN, missing * this.gapUs));
   }
 
   /** By when an answer to this frame should be there. */

@@ -124,7 +124,7 @@ export class ActorLoop implements OutHost, IntakeHost {
     else for (const link of this.#spec.outbound) link.flush();
   }
 
-  /** Microseconds that what was gathered may wait for more; 0: run it. */
+  /** Microseconds until what was gathered is to be looked at again; 0: run it. */
   waitUs(): number {
     return this.#intake.isClosed || this.#spec.window === undefined ? 0 : this.#spec.window.waitUs(this.#spec.nowUs());
   }

@@ -26,13 +26,22 @@ function opened(callCount: number, spec: Partial<BatchWindowSpec> = {}, nowUs = 
 
 describe("a batch window", () => {
   test("gives a row the maximum wait, and closes earlier as the batch grows and time passes", () => {
-    const { window, note, nowUs } = opened(8, { waitUs: 38_000 });
+    const { window, note, nowUs } = opened(100, { waitUs: 38_000, rowsMax: 64 });
     note(0, nowUs);
     assert.equal(window.waitUs(nowUs), 37_000, "40 ms until it is due, less a step of 3 ms");
     note(1, nowUs + 1_000);
     assert.equal(window.waitUs(nowUs + 1_000), 35_000);
     assert.equal(window.waitUs(nowUs + 36_000), 0);
     assert.equal(opened(8).window.waitUs(nowUs), 0, "nothing waits");
+  });
+
+  test("is looked at again when it should be full, or everybody in it", () => {
+    const few = opened(4, { waitUs: 38_000 });
+    few.note(0, few.nowUs);
+    assert.equal(few.window.waitUs(few.nowUs), 3_000, "three more calls, one each millisecond");
+    const many = opened(100, { waitUs: 38_000, rowsMax: 8 });
+    many.note(0, many.nowUs);
+    assert.equal(many.window.waitUs(many.nowUs), 7_000);
   });
 
   test("never makes a call wait that is alone, nor the last one of several", () => {
@@ -84,7 +93,7 @@ describe("a batch window", () => {
   });
 
   test("believes the rounds that it saw rather than the model's own table", () => {
-    const { window, note, nowUs } = opened(4, { waitUs: 39_000 });
+    const { window, note, nowUs } = opened(100, { waitUs: 39_000, rowsMax: 64 });
     for (let round = 0; round < 40; round++) for (const calls of [1, 2, 3]) window.ran(calls, 20 + calls);
     note(0, nowUs);
     const wait = window.waitUs(nowUs);
