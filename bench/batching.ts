@@ -131,12 +131,12 @@ interface Size {
   readonly audioMs: number;
 }
 
-const FULL: Size = { repeats: 3, joinMs: 1_000, measureMs: 3_000, rounds: 5, audioMs: 1_600 };
+const FULL: Size = { repeats: 3, joinMs: 500, measureMs: 3_000, rounds: 5, audioMs: 1_600 };
 const SMOKE: Size = { repeats: 1, joinMs: 100, measureMs: 1_300, rounds: 1, audioMs: 800 };
 /** Where the doubling begins, and a load that every way carries. */
 const COUNTS: Readonly<Record<BatchedTask, { readonly first: number; readonly some: number }>> = {
-  vad: { first: 32, some: 60 },
-  stt: { first: 8, some: 16 },
+  vad: { first: 128, some: 60 },
+  stt: { first: 16, some: 16 },
 };
 const QUANTITIES = { p50: "ms", p99: "ms", busy: "cores" } as const;
 
