@@ -25,6 +25,11 @@ export const BENCHES: readonly BenchRow[] = [
     load: async () => (await import("./vad.js")).vadBench,
   },
   {
+    name: "batching",
+    question: "How many streams does a worker serve at equal lateness, by how its batches are formed?",
+    load: async () => (await import("./batching.js")).batchingBench,
+  },
+  {
     name: "overhead",
     question: "How much of a turn's time is the runtime's own, at 1, 20 and 100 calls?",
     load: async () => (await import("./overhead.js")).overheadBench,

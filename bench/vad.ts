@@ -64,6 +64,7 @@ class AudioItem implements Item<State> {
   readonly kind = "audio.in";
   readonly generation = 0;
   readonly sequence = 0;
+  readonly enqueuedUs = 0;
   position = 0;
   offset = 0;
 
@@ -169,6 +170,7 @@ async function measure(parameters: VariantParameters): Promise<Record<string, nu
     clock,
     inputKinds: new Set<FrameKind>(["audio.in"]),
     batchMax: BATCH,
+    deadlineUs: 0,
   };
   const instance = await vadActor.create(vadActor.options.parse({}), { ...resources, log: () => {} });
   const one = new Service(instance, model, audio, 1);

@@ -22,9 +22,10 @@ export function openLexicon({ lexicon }: Models): Lexicon {
 }
 
 export async function hearPhones(models: Models, clips: readonly Clip[]): Promise<Heard[]> {
-  const { baseFolder, log } = familyContext(STT_BATCH);
+  const context = familyContext(STT_BATCH);
+  const { baseFolder, log } = context;
   const model = await openOnnxModel({ path: modelPath(models.stt, baseFolder, "stt-en.onnx"), device: "cpu", log });
-  const acoustic = new AcousticModel(model, "starter-ctc", LABEL_COUNT, STT_BATCH);
+  const acoustic = new AcousticModel(model, "starter-ctc", LABEL_COUNT, context);
   const heard: Heard[] = [];
   for (let from = 0; from < clips.length; from += STT_BATCH) {
     const batch = await Promise.all(

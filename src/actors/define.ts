@@ -48,6 +48,8 @@ export interface Item<State = unknown> {
   readonly call: ActorCall<State>;
   readonly generation: number;
   readonly sequence: number;
+  /** When it was written to this node, microseconds of the clock. For deadlines, never for what an actor says. */
+  readonly enqueuedUs: number;
   /** Sample position; see `frames/kinds.ts`. */
   readonly position: number;
   readonly samples: Int16Array;
@@ -121,6 +123,8 @@ export interface ActorResources<Task extends ModelTask = ModelTask> {
   readonly inputKinds: ReadonlySet<FrameKind>;
   /** The largest number of calls in one model step. */
   readonly batchMax: number;
+  /** How long after a frame was written its answer should be there, for an actor that chooses among calls. */
+  readonly deadlineUs: number;
   /** One line to the log: constant message, data in fields, never a transcript or audio. */
   log(level: "debug" | "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
 }

@@ -36,6 +36,8 @@ export interface Segment {
   textHash: number;
   /** A partial of this segment was emitted. */
   isKnown: boolean;
+  /** Since when the stream waits for a step with room for it; undefined if it does not. */
+  leftOutUs: number | undefined;
 }
 
 export class SttCall {
@@ -64,11 +66,26 @@ export class SttCall {
     this.#streamOptions = streamOptions;
   }
 
+  /** Since when its stream is ready and not run, microseconds: from `nowUs` on, if not longer. */
+  leftOutSince(nowUs: number): number {
+    const { segment } = this;
+    if (segment === undefined) return nowUs;
+    segment.leftOutUs ??= nowUs;
+    return segment.leftOutUs;
+  }
+
   /** Opens a segment that begins at `start`, or as near to it as is remembered and not part of the segment before. */
   openSegment(start: number): void {
     const heard = Math.min(this.#idleCount, RING_SAMPLES, Math.max(0, this.position - start));
     const stream = this.#model.createStream(this.#streamOptions);
-    this.segment = { start: this.position - heard, stream, count: 0, textHash: 0, isKnown: false };
+    this.segment = {
+      start: this.position - heard,
+      stream,
+      count: 0,
+      textHash: 0,
+      isKnown: false,
+      leftOutUs: undefined,
+    };
     const from = (this.#idleCount - heard) % RING_SAMPLES;
     const before = Math.min(heard, RING_SAMPLES - from);
     this.#accept(this.segment, this.#ring, from, before);
@@ -138,7 +155,14 @@ export class SttCall {
     const stream = this.#model.createStream(this.#streamOptions);
     const count = words[7]!;
     stream.accept(row.i16, JOURNAL_AT, count);
-    this.segment = { start: words[6]!, stream, count, textHash: words[8]!, isKnown: words[9] === 1 };
+    this.segment = {
+      start: words[6]!,
+      stream,
+      count,
+      textHash: words[8]!,
+      isKnown: words[9] === 1,
+      leftOutUs: undefined,
+    };
     this.#journalCount = count;
   }
 

@@ -3,15 +3,18 @@
  * stands before whatever ended it (`vad` stop, `turn` end, a `finalize` fence, `close`).
  *
  * Every call's frames are walked in order until one needs the model's answer; then the model advances all calls at once
- * and the walks go on. Where a partial is due is a matter of stream time alone, so that neither the grouping into batches
- * nor a worker's death changes what is said.
+ * and the walks go on. Calls that need no answer yet run along while there is time: if a step with them would make an
+ * answer late, they are left for the next one. Where a partial is due is a matter of stream time alone, so that neither
+ * the grouping into batches nor a worker's death changes what is said.
  */
 import { z } from "zod";
 import { assert } from "../base/assert.js";
+import type { Clock } from "../base/clock.js";
 import { GRAPH_RATE_HZ, msToSamples } from "../base/units.js";
 import type { Transcript } from "../frames/kinds.js";
-import type { Hypothesis, SttModel, SttStream } from "../models/family.js";
-import { type ActorCall, defineActor, type Item, type Out } from "./define.js";
+import { rowsInTime } from "../gpu/batch-policy.js";
+import type { Hypothesis, SttModel } from "../models/family.js";
+import { type ActorCall, type ActorResources, defineActor, type Item, type Out } from "./define.js";
 import { PRE_ROLL_MS, SEGMENT_SAMPLES_MAX, type Segment, STT_ROW_BYTES, SttCall } from "./stt-call.js";
 
 /** Lost audio up to this long is recognised as silence. At a longer gap the segment ends and another begins behind it. */
@@ -47,8 +50,9 @@ export const sttActor = defineActor<SttOptions, SttCall, "stt">({
   // A final comes as soon as it is computed after the speech has ended.
   latencyMs: () => 0,
   stateBytes: () => STT_ROW_BYTES,
-  create(chosen, { model, inputKinds }) {
-    const recogniser = new Recogniser(chosen, model, !inputKinds.has("vad"), inputKinds.has("turn"));
+  create(chosen, resources) {
+    const { model } = resources;
+    const recogniser = new Recogniser(chosen, resources);
     const stateOf = (call: ActorCall<SttCall>): SttCall => new SttCall(model, callOptions.parse(call.options));
     return {
       open: stateOf,
@@ -70,43 +74,85 @@ export const sttActor = defineActor<SttOptions, SttCall, "stt">({
 interface Walk {
   readonly call: SttCall;
   readonly items: Item<SttCall>[];
-  readonly steps: Generator<undefined, undefined, undefined>;
+  readonly steps: Steps;
   isDone: boolean;
+  /** When the answer that it waits for should be there, microseconds. */
+  dueUs: number;
 }
+
+/** Yields when the answer is due that it cannot go on without. */
+type Steps = Generator<number, undefined, undefined>;
+
+/** The share of the deadline that a final may take: a turn waits for it, for a partial only an eye. */
+const FINAL_SHARE = 0.25;
 
 class Recogniser {
   readonly #model: SttModel;
+  readonly #clock: Clock;
+  readonly #deadlineUs: number;
   readonly #isContinuous: boolean;
   readonly #hasTurns: boolean;
   readonly #padSamples: number;
   readonly #partialSamples: number;
 
-  constructor(chosen: SttOptions, model: SttModel, isContinuous: boolean, hasTurns: boolean) {
+  constructor(chosen: SttOptions, { model, inputKinds, clock, deadlineUs }: ActorResources<"stt">) {
     this.#model = model;
-    this.#isContinuous = isContinuous;
-    this.#hasTurns = hasTurns;
+    this.#clock = clock;
+    this.#deadlineUs = deadlineUs;
+    this.#isContinuous = !inputKinds.has("vad");
+    this.#hasTurns = inputKinds.has("turn");
     this.#padSamples = msToSamples(chosen.padMs);
     this.#partialSamples = chosen.partialMs === 0 ? Number.POSITIVE_INFINITY : msToSamples(chosen.partialMs);
   }
 
   async process(batch: readonly Item<SttCall>[], out: Out<SttCall>): Promise<void> {
     const walks = this.#begin(batch, out);
-    const streams: SttStream[] = [];
-    const calls: SttCall[] = [];
+    // Answers go out when all of this batch is done, so the first of them limits every step of it.
+    let firstDueUs = Number.POSITIVE_INFINITY;
     for (;;) {
-      streams.length = 0;
-      calls.length = 0;
+      const awaited: Walk[] = [];
+      const along: Walk[] = [];
       for (const walk of walks) {
-        if (!walk.isDone) walk.isDone = walk.steps.next().done === true;
-        const stream = walk.call.segment?.stream;
-        // Calls that wait for nothing run along: their share of the work is done when somebody asks for it.
-        if (stream === undefined || !(stream.isReady || !walk.isDone)) continue;
-        streams.push(stream);
-        calls.push(walk.call);
+        if (!walk.isDone) this.#goOn(walk);
+        if (walk.call.segment === undefined) continue;
+        if (!walk.isDone) awaited.push(walk);
+        else if (walk.call.segment.stream.isReady && !walk.call.isClosed) along.push(walk);
       }
-      if (streams.length === 0) return;
-      await this.#model.advance(streams, (index) => calls[index]!.isClosed);
+      for (const { dueUs } of awaited) firstDueUs = Math.min(firstDueUs, dueUs);
+      const chosen = [...awaited, ...this.#companions(along, awaited.length, firstDueUs)];
+      if (chosen.length === 0) return;
+      for (const { call } of chosen) call.segment!.leftOutUs = undefined;
+      await this.#model.advance(
+        chosen.map(({ call }) => call.segment!.stream),
+        (index) => chosen[index]!.call.isClosed,
+        (index) => chosen[index]!.dueUs,
+      );
     }
+  }
+
+  #goOn(walk: Walk): void {
+    const { value, done } = walk.steps.next();
+    walk.isDone = done === true;
+    if (value !== undefined) walk.dueUs = value;
+    // Nobody waits for it, so it comes behind all others.
+    else walk.dueUs = this.#clock.nowUs() + this.#deadlineUs;
+  }
+
+  /**
+   * Of the calls that could run along, those for which there is time before the first answer is due, and those that were
+   * left out for too long. The others are noted as left out.
+   */
+  #companions(along: readonly Walk[], awaitedCount: number, firstDueUs: number): readonly Walk[] {
+    const { steps } = this.#model;
+    const isKnown = steps !== undefined && steps.predictMs(1) > 0;
+    if (along.length === 0 || !isKnown || firstDueUs === Number.POSITIVE_INFINITY) return along;
+    const nowUs = this.#clock.nowUs();
+    const room = rowsInTime(awaitedCount + along.length, firstDueUs - nowUs, steps) - awaitedCount;
+    if (room >= along.length) return along;
+    const longestFirst = [...along].sort((a, b) => a.call.leftOutSince(nowUs) - b.call.leftOutSince(nowUs));
+    return longestFirst.filter(
+      ({ call }, index) => index < room || nowUs - call.leftOutSince(nowUs) > this.#deadlineUs,
+    );
   }
 
   #begin(batch: readonly Item<SttCall>[], out: Out<SttCall>): Walk[] {
@@ -116,7 +162,7 @@ class Recogniser {
       let walk = walks.get(state);
       if (walk === undefined) {
         const items: Item<SttCall>[] = [];
-        walk = { call: state, items, steps: this.#walk(items, out), isDone: false };
+        walk = { call: state, items, steps: this.#walk(items, out), isDone: false, dueUs: 0 };
         walks.set(state, walk);
       }
       walk.items.push(item);
@@ -125,7 +171,7 @@ class Recogniser {
   }
 
   /** Yields whenever it cannot go on before the model has advanced the segment's stream. */
-  *#walk(items: readonly Item<SttCall>[], out: Out<SttCall>): Generator<undefined, undefined, undefined> {
+  *#walk(items: readonly Item<SttCall>[], out: Out<SttCall>): Steps {
     for (const item of items) {
       const { state } = item.call;
       if (item.kind === "audio.in") {
@@ -173,7 +219,7 @@ class Recogniser {
     return segment.count % this.#partialSamples === 0 || segment.count >= SEGMENT_SAMPLES_MAX;
   }
 
-  *#mark(item: Item<SttCall>, out: Out<SttCall>): Generator<undefined, undefined, undefined> {
+  *#mark(item: Item<SttCall>, out: Out<SttCall>): Steps {
     const { call } = item;
     const segment = call.state.segment!;
     if (segment.count >= SEGMENT_SAMPLES_MAX) {
@@ -181,7 +227,7 @@ class Recogniser {
       this.#listen(call.state);
       return;
     }
-    if (segment.stream.isReady) yield;
+    if (segment.stream.isReady) yield item.enqueuedUs + this.#deadlineUs;
     assert(!segment.stream.isReady, "a model's advance leaves no stream ready");
     const hypothesis = segment.stream.hypothesis();
     const hash = hashOf(hypothesis.text);
@@ -193,13 +239,13 @@ class Recogniser {
   }
 
   /** Ends the segment, if there is one, and emits its final. */
-  *#finish(item: Item<SttCall>, out: Out<SttCall>): Generator<undefined, undefined, undefined> {
+  *#finish(item: Item<SttCall>, out: Out<SttCall>): Steps {
     const { call } = item;
     const { state } = call;
     const { segment } = state;
     if (segment === undefined) return;
     segment.stream.finish();
-    if (!segment.stream.isDone) yield;
+    if (!segment.stream.isDone) yield item.enqueuedUs + FINAL_SHARE * this.#deadlineUs;
     assert(segment.stream.isDone || state.isClosed, "a model's advance completes a finished stream");
     const hypothesis = segment.stream.hypothesis();
     // Without text there is nothing to say, unless a partial said something that is to be taken back.
@@ -212,7 +258,7 @@ class Recogniser {
   }
 
   /** Stands in for audio that was lost before this frame. */
-  *#bridge(item: Item<SttCall>, out: Out<SttCall>): Generator<undefined, undefined, undefined> {
+  *#bridge(item: Item<SttCall>, out: Out<SttCall>): Steps {
     const { state } = item.call;
     if (item.position - state.position > GAP_BRIDGED_SAMPLES) {
       yield* this.#finish(item, out);

@@ -1,5 +1,6 @@
 /** Checked drafts → plan: numbers for names, workers for models, edges with their kinds. Pure. */
 import type { FrameKind } from "../frames/kinds.js";
+import type { ModelTask } from "../models/family.js";
 import { type GraphDraft, IN, type ModelDraft, modelTaskOf, type NodeDraft } from "./drafts.js";
 import {
   EDGE_IN,
@@ -51,6 +52,12 @@ export function compile(models: readonly ModelDraft[], graphs: readonly WiredGra
   return { models: models.map(planModel), nodes, edges, graphs: planned, workers };
 }
 
+/**
+ * A detector and a filter: two frames. A recogniser: less than the time between two partials; so a question about a turn,
+ * which somebody waits for. A voice: what nobody calls slow.
+ */
+const DEADLINES_MS: Readonly<Record<ModelTask, number>> = { vad: 40, denoise: 40, stt: 160, turn: 160, tts: 400 };
+
 function planModel(draft: ModelDraft): PlanModel {
   const config = draft.config!;
   return {
@@ -62,6 +69,7 @@ function planModel(draft: ModelDraft): PlanModel {
     replicas: config.replicas,
     batchMax: config.batch.max,
     batchWaitMs: config.batch.waitMs,
+    batchDeadlineMs: config.batch.deadlineMs ?? DEADLINES_MS[draft.family!.task],
   };
 }
 

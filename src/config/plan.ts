@@ -23,6 +23,8 @@ export interface PlanModel {
   readonly batchMax: number;
   /** The longest that a ready row waits for company. 0: what is queued is the batch. */
   readonly batchWaitMs: number;
+  /** How long after a frame came its answer should be there. */
+  readonly batchDeadlineMs: number;
 }
 
 export interface PlanNode {

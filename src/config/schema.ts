@@ -10,6 +10,7 @@ export const CONFIG_LIMITS = {
   replicas: 16,
   batchRows: 256,
   batchWaitMs: 1_000,
+  batchDeadlineMs: 10_000,
   nodesPerGraph: 64,
   graphs: 64,
   models: 64,
@@ -124,6 +125,12 @@ export const modelSchema = z.strictObject({
         .max(CONFIG_LIMITS.batchWaitMs)
         .default(0)
         .describe("The longest that a ready call waits for company. 0: what is queued is the batch."),
+      deadlineMs: z
+        .number()
+        .min(1)
+        .max(CONFIG_LIMITS.batchDeadlineMs)
+        .optional()
+        .describe("How soon after a frame its answer should be there. Default: 40 for vad, 160 for stt, 400 for tts."),
     })
     .prefault({})
     .describe("Batching across calls."),

@@ -7,6 +7,7 @@
  */
 import type { ZodType } from "zod";
 import type { Clock } from "../base/clock.js";
+import type { StepPredictor } from "../gpu/step-times.js";
 
 export type ModelTask = "vad" | "stt" | "tts" | "denoise" | "turn";
 
@@ -57,8 +58,21 @@ export interface Model {
   readonly device: string;
   /** One line for people: file, size, sha256 prefix. */
   readonly description: string;
+  /** How long its steps take, if the family tells (`BatchedStep` does): what batching predicts from. */
+  readonly steps?: ModelSteps;
   /** Frees the native memory. Only between steps; never while a step is under way. */
   release(): Promise<void>;
+}
+
+/** The step times of an open model. */
+export interface ModelSteps extends StepPredictor {
+  /** Steps run since it was opened, and how many of them took longer than predicted. Only grow. */
+  readonly observedCount: number;
+  readonly overrunCount: number;
+  /** Mean |predicted − actual| of late, as a share of the actual time. */
+  readonly errorShare: number;
+  /** Keeps them for the next process. Blocks for one small file; never throws. */
+  save(): void;
 }
 
 /** A frame classifier with recurrent state: probability of speech for each window. */
@@ -156,8 +170,14 @@ export interface SttModel extends Model {
   /**
    * Runs the model for every ready stream of `streams` until none is ready, batched across them. Streams join and leave
    * the batch between steps. `isStale(index)` is looked at between steps: a stale stream leaves the batch.
+   * @param dueUs when the stream's answer should be there, microseconds of one clock: where not all streams fit into one
+   * step, those that are due sooner go first. Without it, all are equal.
    */
-  advance(streams: readonly SttStream[], isStale?: (index: number) => boolean): Promise<AdvanceReport>;
+  advance(
+    streams: readonly SttStream[],
+    isStale?: (index: number) => boolean,
+    dueUs?: (index: number) => number,
+  ): Promise<AdvanceReport>;
 }
 
 /** What one `advance` cost, for receipts and metrics. */

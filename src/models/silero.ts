@@ -11,9 +11,11 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { SyrinxError } from "../base/errors.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
-import { BatchBuffers, int64Scalar, type OnnxTensors } from "../gpu/batch-buffers.js";
+import { int64Scalar } from "../gpu/batch-buffers.js";
+import { BatchedStep } from "../gpu/batched-step.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
 import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
+import type { KeptStepTimes } from "../gpu/step-times-file.js";
 import { defineFamily, type FamilyContext, type VadModel } from "./family.js";
 
 const NAME = "silero";
@@ -59,7 +61,7 @@ export const sileroFamily = defineFamily({
   open: async ({ file, windowSamples }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = resolve(context.baseFolder, file);
     const model = await openOnnxModel({ path, device: context.device, log: context.log });
-    const vad = new SileroVad(model, layoutOf(model, windowSamples), windowSamples, context.batchMax);
+    const vad = new SileroVad(model, layoutOf(model, windowSamples), windowSamples, context);
     await vad.warm();
     return vad;
   },
@@ -103,15 +105,14 @@ class SileroVad implements VadModel {
   readonly windowSamples: number;
   readonly lagSamples = 0;
   readonly stateFloats: number;
+  readonly steps: KeptStepTimes;
   readonly #model: OnnxModel;
   readonly #contextSamples: number;
   readonly #contextAt: number;
   readonly #recurrent: readonly Placed[];
-  readonly #feeds: BatchBuffers;
-  readonly #fetches: BatchBuffers;
-  readonly #rate: OnnxTensors;
+  readonly #step: BatchedStep;
 
-  constructor(model: OnnxModel, layout: Layout, windowSamples: number, batchMax: number) {
+  constructor(model: OnnxModel, layout: Layout, windowSamples: number, { batchMax, log }: FamilyContext) {
     this.device = model.device;
     this.description = model.description;
     this.windowSamples = windowSamples;
@@ -126,15 +127,20 @@ class SileroVad implements VadModel {
     this.#contextAt = at;
     this.stateFloats = at + layout.contextSamples;
     const hasRate = model.inputs.some(({ name }) => name === "sr");
-    this.#rate = hasRate ? { sr: int64Scalar(GRAPH_RATE_HZ) } : {};
-    this.#feeds = new BatchBuffers(batchMax, [
-      { name: "input", rowDims: [layout.contextSamples + windowSamples] },
-      ...layout.recurrent.map(({ input, rowDims }) => ({ name: input, rowDims, batchAxis: 1 })),
-    ]);
-    this.#fetches = new BatchBuffers(batchMax, [
-      { name: "output", rowDims: [1] },
-      ...layout.recurrent.map(({ output, rowDims }) => ({ name: output, rowDims, batchAxis: 1 })),
-    ]);
+    this.#step = new BatchedStep(model, {
+      batchMax,
+      log,
+      feeds: [
+        { name: "input", rowDims: [layout.contextSamples + windowSamples] },
+        ...layout.recurrent.map(({ input, rowDims }) => ({ name: input, rowDims, batchAxis: 1 })),
+      ],
+      fetches: [
+        { name: "output", rowDims: [1] },
+        ...layout.recurrent.map(({ output, rowDims }) => ({ name: output, rowDims, batchAxis: 1 })),
+      ],
+      constants: hasRate ? { sr: int64Scalar(GRAPH_RATE_HZ) } : {},
+    });
+    this.steps = this.#step.times;
   }
 
   resetState(state: Float32Array): void {
@@ -142,40 +148,39 @@ class SileroVad implements VadModel {
   }
 
   async step(count: number, pcm: Float32Array, states: readonly Float32Array[], probabilities: Float32Array) {
-    const { batchMax } = this.#feeds;
+    const { batchMax, fetches } = this.#step;
     for (let start = 0; start < count; start += batchMax) {
       const rows = Math.min(batchMax, count - start);
-      for (let row = 0; row < rows; row += 1) this.#gather(rows, row, pcm, start + row, states[start + row]!);
-      await this.#run(rows);
-      for (let row = 0; row < rows; row += 1) this.#scatter(rows, row, states[start + row]!);
-      probabilities.set(this.#fetches.memory("output").subarray(0, rows), start);
+      const size = this.#step.sizeFor(rows);
+      for (let row = 0; row < rows; row += 1) this.#gather(size, row, pcm, start + row, states[start + row]!);
+      await this.#step.run(size);
+      for (let row = 0; row < rows; row += 1) this.#scatter(size, row, states[start + row]!);
+      probabilities.set(fetches.memory("output").subarray(0, rows), start);
     }
   }
 
-  async warm(): Promise<void> {
-    for (const rows of new Set([1, this.#feeds.batchMax])) await this.#run(rows);
+  warm(): Promise<void> {
+    return this.#step.warm();
   }
 
   release(): Promise<void> {
     return this.#model.release();
   }
 
-  #gather(rows: number, row: number, pcm: Float32Array, window: number, state: Float32Array): void {
-    const input = this.#feeds.memory("input");
+  #gather(size: number, row: number, pcm: Float32Array, window: number, state: Float32Array): void {
+    const { feeds } = this.#step;
+    const input = feeds.memory("input");
     const start = row * (this.#contextSamples + this.windowSamples);
     input.set(state.subarray(this.#contextAt, this.stateFloats), start);
     const samples = pcm.subarray(window * this.windowSamples, (window + 1) * this.windowSamples);
     input.set(samples, start + this.#contextSamples);
-    for (const { input: name, at } of this.#recurrent) this.#feeds.putRow(name, rows, row, state.subarray(at));
+    for (const { input: name, at } of this.#recurrent) feeds.putRow(name, size, row, state.subarray(at));
   }
 
-  #scatter(rows: number, row: number, state: Float32Array): void {
-    for (const { output, at } of this.#recurrent) this.#fetches.takeRow(output, rows, row, state.subarray(at));
+  #scatter(size: number, row: number, state: Float32Array): void {
+    const { feeds, fetches } = this.#step;
+    for (const { output, at } of this.#recurrent) fetches.takeRow(output, size, row, state.subarray(at));
     const end = (row + 1) * (this.#contextSamples + this.windowSamples);
-    state.set(this.#feeds.memory("input").subarray(end - this.#contextSamples, end), this.#contextAt);
-  }
-
-  async #run(rows: number): Promise<void> {
-    await this.#model.run({ ...this.#feeds.tensors(rows), ...this.#rate }, this.#fetches.tensors(rows));
+    state.set(feeds.memory("input").subarray(end - this.#contextSamples, end), this.#contextAt);
   }
 }

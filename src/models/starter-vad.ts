@@ -4,8 +4,9 @@
  * that makes it hear quiet calls like loud ones, are inside the graph.
  */
 import { z } from "zod";
-import { BatchBuffers } from "../gpu/batch-buffers.js";
+import { BatchedStep } from "../gpu/batched-step.js";
 import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
+import type { KeptStepTimes } from "../gpu/step-times-file.js";
 import { defineFamily, type FamilyContext, type VadModel } from "./family.js";
 import { fileOption, modelPath } from "./model-file.js";
 import { packedStateFloats } from "./packed-state.js";
@@ -28,7 +29,7 @@ export const starterVadFamily = defineFamily({
       pcm: { name: "pcm", type: "float32", dims: ["batch", WINDOW_SAMPLES] },
       output: { name: "prob", type: "float32", dims: ["batch", 1] },
     });
-    const vad = new StarterVad(model, stateFloats, context.batchMax);
+    const vad = new StarterVad(model, stateFloats, context);
     await vad.warm();
     return vad;
   },
@@ -40,23 +41,28 @@ class StarterVad implements VadModel {
   readonly windowSamples = WINDOW_SAMPLES;
   readonly lagSamples = LAG_SAMPLES;
   readonly stateFloats: number;
+  readonly steps: KeptStepTimes;
   readonly #model: OnnxModel;
-  readonly #feeds: BatchBuffers;
-  readonly #fetches: BatchBuffers;
+  readonly #step: BatchedStep;
 
-  constructor(model: OnnxModel, stateFloats: number, batchMax: number) {
+  constructor(model: OnnxModel, stateFloats: number, { batchMax, log }: FamilyContext) {
     this.device = model.device;
     this.description = model.description;
     this.stateFloats = stateFloats;
     this.#model = model;
-    this.#feeds = new BatchBuffers(batchMax, [
-      { name: "pcm", rowDims: [WINDOW_SAMPLES] },
-      { name: "state", rowDims: [stateFloats] },
-    ]);
-    this.#fetches = new BatchBuffers(batchMax, [
-      { name: "prob", rowDims: [1] },
-      { name: "nextState", rowDims: [stateFloats] },
-    ]);
+    this.#step = new BatchedStep(model, {
+      batchMax,
+      log,
+      feeds: [
+        { name: "pcm", rowDims: [WINDOW_SAMPLES] },
+        { name: "state", rowDims: [stateFloats] },
+      ],
+      fetches: [
+        { name: "prob", rowDims: [1] },
+        { name: "nextState", rowDims: [stateFloats] },
+      ],
+    });
+    this.steps = this.#step.times;
   }
 
   resetState(state: Float32Array): void {
@@ -64,23 +70,21 @@ class StarterVad implements VadModel {
   }
 
   async step(count: number, pcm: Float32Array, states: readonly Float32Array[], probabilities: Float32Array) {
-    const { batchMax } = this.#feeds;
+    const { batchMax, feeds, fetches } = this.#step;
     for (let start = 0; start < count; start += batchMax) {
       const rows = Math.min(batchMax, count - start);
+      const size = this.#step.sizeFor(rows);
       const windows = pcm.subarray(start * WINDOW_SAMPLES, (start + rows) * WINDOW_SAMPLES);
-      this.#feeds.memory("pcm").set(windows);
-      for (let row = 0; row < rows; row += 1) this.#feeds.putRow("state", rows, row, states[start + row]!);
-      await this.#model.run(this.#feeds.tensors(rows), this.#fetches.tensors(rows));
-      for (let row = 0; row < rows; row += 1) this.#fetches.takeRow("nextState", rows, row, states[start + row]!);
-      probabilities.set(this.#fetches.memory("prob").subarray(0, rows), start);
+      feeds.memory("pcm").set(windows);
+      for (let row = 0; row < rows; row += 1) feeds.putRow("state", size, row, states[start + row]!);
+      await this.#step.run(size);
+      for (let row = 0; row < rows; row += 1) fetches.takeRow("nextState", size, row, states[start + row]!);
+      probabilities.set(fetches.memory("prob").subarray(0, rows), start);
     }
   }
 
-  /** Runs the batch sizes at both ends, so that the first call does not pay for it. */
-  async warm(): Promise<void> {
-    for (const rows of new Set([1, this.#feeds.batchMax])) {
-      await this.#model.run(this.#feeds.tensors(rows), this.#fetches.tensors(rows));
-    }
+  warm(): Promise<void> {
+    return this.#step.warm();
   }
 
   release(): Promise<void> {

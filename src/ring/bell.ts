@@ -105,6 +105,14 @@ export class Bell extends BellWords {
     return Atomics.exchange(this.words, STATE_WORD, AWAKE) === AWAKE ? "rung" : "timed-out";
   }
 
+  /**
+   * Sleeps for a moment without announcing it: no producer will ring, so none pays for ringing. Blocks the thread.
+   * For waiting on purpose while there is work, not for want of it.
+   */
+  nap(ms: number): void {
+    Atomics.wait(this.words, STATE_WORD, AWAKE, ms);
+  }
+
   /** Moves the heartbeat; once per turn of the loop. */
   beat(): void {
     Atomics.add(this.words, HEARTBEAT_WORD, 1);

@@ -33,6 +33,8 @@ export class LoopCall implements ActorCall {
   isOpen = true;
   /** The last batch that it had a frame in; for counting calls per batch. */
   batchStamp = 0;
+  /** The last batch window that it had a row in. */
+  windowStamp = 0;
   state: unknown;
   readonly #host: LoopCallHost;
   readonly #expectsReply: boolean;

@@ -2,9 +2,11 @@
 
 import { GRAPH_RATE_HZ } from "../base/units.js";
 import type { Plan, PlanWorker } from "../config/plan.js";
+import type { ModelSteps } from "../models/family.js";
 // Not by `telemetry/index.js`: that would load the metrics registry into every worker.
 import { createStatsBuffer, type StatsHandles, StatsWriter } from "../telemetry/stats-slab.js";
 import { NODE_STATS, nodeSection, WORKER_SECTION, WORKER_STATS, workerSections } from "../telemetry/worker-stats.js";
+import type { BatchWindow } from "./batch-window.js";
 import type { InboxItem } from "./hosted-node.js";
 import type { LoopObserver } from "./loop-observer.js";
 
@@ -28,31 +30,35 @@ export function createLoopStats(plan: Plan, worker: PlanWorker, buffer: SharedAr
     openCalls.set(node, count);
     writer.set(ofNode.get(node)!.openCalls, count);
   };
-  let batchStamp = 0;
+  const sum = new BatchSum();
+  let stepCount = 0;
+  let overrunCount = 0;
+  const noteSteps = (steps: ModelSteps): void => {
+    writer.add(own.modelSteps, steps.observedCount - stepCount);
+    writer.add(own.modelOverruns, steps.overrunCount - overrunCount);
+    writer.set(own.stepErrorShare, steps.errorShare);
+    stepCount = steps.observedCount;
+    overrunCount = steps.overrunCount;
+  };
   const nodeOfEdge = Int32Array.from(plan.edges, (edge) => edge.to);
   return {
     nodeOfEdge: (edge) => nodeOfEdge[edge]!,
-    ran(node, batch, startedUs, endedUs) {
+    ran(node, batch, startedUs, endedUs, window) {
       const stats = ofNode.get(node)!;
-      let oldestUs = startedUs;
-      let sampleCount = 0;
-      let callCount = 0;
-      batchStamp++;
-      for (const item of batch as readonly InboxItem[]) {
-        if (item.call.batchStamp !== batchStamp) callCount++;
-        item.call.batchStamp = batchStamp;
-        if (item.enqueuedUs < oldestUs) oldestUs = item.enqueuedUs;
-        if (item.kind === "audio.in") sampleCount += item.count;
-      }
+      sum.take(batch, startedUs, window);
       const seconds = (endedUs - startedUs) / 1_000_000;
       writer.add(stats.framesIn, batch.length);
-      writer.add(stats.audioSeconds, sampleCount / GRAPH_RATE_HZ);
-      writer.observe(stats.batchSize, callCount);
-      writer.observe(stats.batchQueueSeconds, (startedUs - oldestUs) / 1_000_000);
+      writer.add(stats.audioSeconds, sum.sampleCount / GRAPH_RATE_HZ);
+      writer.observe(stats.batchSize, sum.callCount);
+      writer.observe(stats.batchQueueSeconds, (startedUs - sum.oldestUs) / 1_000_000);
+      writer.observe(stats.batchWaitSeconds, (startedUs - sum.firstTakenUs) / 1_000_000);
       writer.observe(stats.processSeconds, seconds);
+      if (endedUs > sum.dueUs) writer.add(stats.deadlinesMissed, 1);
       writer.add(own.steps, 1);
       writer.add(own.busySeconds, seconds);
       writer.max(own.stepSeconds, seconds);
+      if (window?.steps !== undefined) noteSteps(window.steps);
+      return sum.callCount;
     },
     emitted: (node) => writer.add(ofNode.get(node)!.framesOut, 1),
     stale: (node) => writer.add(ofNode.get(node)!.framesStale, 1),
@@ -66,4 +72,32 @@ export function createLoopStats(plan: Plan, worker: PlanWorker, buffer: SharedAr
       if (wasRung) writer.add(own.wakes, 1);
     },
   };
+}
+
+/** What the frames of one batch add up to. Used again for each batch. */
+class BatchSum {
+  callCount = 0;
+  sampleCount = 0;
+  oldestUs = 0;
+  firstTakenUs = 0;
+  /** When the first answer should be there; Infinity without a model. */
+  dueUs = 0;
+  #stamp = 0;
+
+  take(batch: readonly InboxItem[], startedUs: number, window: BatchWindow | undefined): void {
+    this.callCount = 0;
+    this.sampleCount = 0;
+    this.oldestUs = startedUs;
+    this.firstTakenUs = startedUs;
+    this.dueUs = Number.POSITIVE_INFINITY;
+    this.#stamp++;
+    for (const item of batch) {
+      if (item.call.batchStamp !== this.#stamp) this.callCount++;
+      item.call.batchStamp = this.#stamp;
+      this.oldestUs = Math.min(this.oldestUs, item.enqueuedUs);
+      this.firstTakenUs = Math.min(this.firstTakenUs, item.dequeuedUs);
+      if (window !== undefined) this.dueUs = Math.min(this.dueUs, window.dueUs(item));
+      if (item.kind === "audio.in") this.sampleCount += item.count;
+    }
+  }
 }

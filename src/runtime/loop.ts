@@ -2,22 +2,24 @@
  * The actor loop: drain → batch → run → publish → save → acknowledge. The heart of every worker, and the same code in
  * simulations, where nothing but the caller decides when it steps.
  *
- * One `step`:
- * 1. look at all inbound rings; take control frames, then up to LIMITS.drainRecords of each data ring: that queue *is*
- *    the next batch;
- * 2. run the nodes of this worker in graph order, each on all frames it got, of all calls;
- * 3. publish every output (one atomic store per ring), wake who sleeps;
- * 4. save the rows and sequence numbers of the calls touched, then acknowledge the input.
+ * One `step` gathers and runs:
+ * 1. `gather` takes what is in the inbound rings (`intake.ts`): that queue *is* the next batch. While `waitUs` is not 0, a
+ *    driver may let it wait for company, and gather again;
+ * 2. `run` runs the nodes of this worker in graph order, each on all frames it got, of all calls;
+ * 3. it publishes every output (one atomic store per ring), wakes who sleeps;
+ * 4. it saves the rows and sequence numbers of the calls touched, then acknowledges the input.
  *
  * The order of 3 and 4 is what loses nothing: dying before the acknowledgement repeats the batch from the rows saved
- * last, and its outputs repeat with the same sequence numbers, so that whoever got them already drops them.
+ * last, and its outputs repeat with the same sequence numbers, so that whoever got them already drops them. For the same
+ * reason nothing is published or saved between gathering and running.
  */
-import { LIMITS } from "../base/limits.js";
 import { EDGE_OUT } from "../config/plan.js";
-import { FRAME_KINDS, type FrameKind, FrameView, isPcmTag, type MetaOf } from "../frames/index.js";
+import { FRAME_KINDS, type FrameKind, FrameView, type MetaOf } from "../frames/index.js";
 import type { CallWords } from "../ring/index.js";
+import type { BatchWindow } from "./batch-window.js";
 import type { HostedNode, InboxItem } from "./hosted-node.js";
-import { type InLane, type InLink, lookAtAll } from "./in-link.js";
+import type { InLink } from "./in-link.js";
+import { Intake, type IntakeHost } from "./intake.js";
 import { type CallEntry, LoopCall } from "./loop-call.js";
 import { LoopCalls } from "./loop-calls.js";
 import type { LoopObserver } from "./loop-observer.js";
@@ -38,24 +40,30 @@ export interface LoopSpec {
   /** Graph name → node indices in the order of `open.placement`, and whether it can reply. */
   readonly graphs: ReadonlyMap<string, { readonly nodes: readonly number[]; readonly hasAgent: boolean }>;
   readonly observer: LoopObserver;
+  /** What waits for the worker's model; without one, nothing ever waits. */
+  readonly window: BatchWindow | undefined;
   /** Asks the driver for a step soon: something was emitted outside of one. */
   readonly wake: () => void;
 }
 
-export class ActorLoop implements OutHost {
+export class ActorLoop implements OutHost, IntakeHost {
   readonly #spec: LoopSpec;
   readonly #nodes: ReadonlyMap<number, HostedNode>;
   readonly #outs: ReadonlyMap<number, NodeOut>;
   readonly #links: ReadonlyMap<number, OutLink>;
+  readonly #intake: Intake;
   readonly #calls = new LoopCalls();
   readonly #touched = new Set<LoopCall>();
   readonly #pool: FrameView[] = [];
   #pooled = 0;
   #isStepping = false;
   #hasLocalInput = false;
+  /** Records were taken and not run yet. */
+  #isGathered = false;
 
   constructor(spec: LoopSpec) {
     this.#spec = spec;
+    this.#intake = new Intake(spec, this);
     this.#nodes = new Map(spec.nodes.map((node) => [node.plan.index, node]));
     this.#outs = new Map(spec.nodes.map((node) => [node.plan.index, new NodeOut(this, node)]));
     this.#links = new Map(spec.outbound.map((link) => [link.to, link]));
@@ -63,7 +71,7 @@ export class ActorLoop implements OutHost {
 
   /** True if a step would find something to do. Reads the HEADs of all inbound rings. */
   hasInput(): boolean {
-    return lookAtAll(this.#spec.inbound) || this.#hasLocalInput;
+    return this.#intake.hasInput() || this.#hasLocalInput;
   }
 
   /** True while frames wait for room in a full ring: step again soon. */
@@ -89,96 +97,83 @@ export class ActorLoop implements OutHost {
   }
 
   /**
-   * One round of the loop. Resolves to false if there was nothing to do. Rejects with whatever an actor threw: the loop
-   * is not usable after that, and nothing was acknowledged.
+   * One round of the loop: gathers and runs. Resolves to false if there was nothing to do. Rejects as {@link run}.
    */
   async step(): Promise<boolean> {
-    const suspect = this.#lookForInput();
-    if (suspect === undefined) return false;
-    this.#isStepping = true;
-    this.#takeControl();
-    if (suspect === "none") {
-      for (const link of this.#spec.inbound) this.#takeData(link.data, LIMITS.drainRecords);
-    } else if (suspect.delivery === "skip") {
-      this.#skipPoison(suspect);
-    } else {
-      this.#takeData(suspect, 1);
+    if (!this.gather()) return false;
+    await this.run();
+    return true;
+  }
+
+  /** Takes what has come. True if there is something to run, now or after a wait. */
+  gather(): boolean {
+    if (this.#intake.isClosed) return true;
+    if (!this.hasInput()) {
+      if (this.isHolding) this.#retryHeld();
+      return this.#isGathered;
     }
+    this.#isStepping = true;
+    this.#intake.take();
+    this.#isStepping = false;
+    this.#isGathered = true;
+    return true;
+  }
+
+  #retryHeld(): void {
+    if (!this.#isGathered) this.#publish();
+    else for (const link of this.#spec.outbound) link.flush();
+  }
+
+  /** Microseconds until what was gathered is to be looked at again; 0: run it. */
+  waitUs(): number {
+    return this.#intake.isClosed || this.#spec.window === undefined ? 0 : this.#spec.window.waitUs(this.#spec.nowUs());
+  }
+
+  /**
+   * Runs what was gathered. Rejects with whatever an actor threw: the loop is not usable after that, and nothing was
+   * acknowledged.
+   */
+  async run(): Promise<void> {
+    this.#isStepping = true;
     for (const node of this.#spec.nodes) {
       if (node.inbox.length > 0) await this.#runNode(node);
     }
     this.#isStepping = false;
     this.#hasLocalInput = false;
+    this.#isGathered = false;
+    this.#spec.window?.reset();
     this.#publish();
-    for (const link of this.#spec.inbound) link.ack();
+    this.#intake.ack();
     this.#pooled = 0;
-    return true;
-  }
-
-  /** `undefined`: nothing to do. A lane: its first record must be delivered alone, or skipped. */
-  #lookForInput(): InLane | "none" | undefined {
-    if (!this.hasInput()) {
-      if (this.isHolding) this.#publish();
-      return undefined;
-    }
-    for (const link of this.#spec.inbound) {
-      if (link.data.delivery !== "batch") return link.data;
-    }
-    return "none";
-  }
-
-  #takeControl(): void {
-    for (const link of this.#spec.inbound) {
-      const { reader } = link.priority;
-      link.priority.begin();
-      while (reader.next()) {
-        const view = new FrameView();
-        view.load(reader, this.#spec.nowUs());
-        if (view.kind === "open") this.#open(view.slot, view.meta("open"));
-        else if (view.kind === "abort") this.#abort(view.slot, view.generation);
-        else this.#deliverControl(view);
-      }
-    }
-  }
-
-  #takeData(lane: InLane, recordsMax: number): void {
-    const { reader } = lane;
-    const { words, sequences, observer } = this.#spec;
-    const nowUs = this.#spec.nowUs();
-    lane.begin();
-    for (let taken = 0; taken < recordsMax && reader.next(); taken++) {
-      const { slot, generation } = reader;
-      const entry = this.#calls.of(slot, generation);
-      if (entry === undefined) continue;
-      // Pooled views hold for one batch; meta frames are rare, and asynchronous actors keep them as causes.
-      const view = isPcmTag(reader.word) ? this.pooledView() : new FrameView();
-      view.load(reader, nowUs);
-      if (!sequences.accept(view.edge, slot, view.sequence)) {
-        observer.duplicate(view.edge);
-        continue;
-      }
-      const node = observer.nodeOfEdge(view.edge);
-      const call = entry.handles.get(node);
-      if (call === undefined) continue;
-      this.#touched.add(call);
-      if (FRAME_KINDS[view.kind].interruptible && words.isStale(slot, generation)) {
-        observer.stale(node);
-        continue;
-      }
-      this.deliver(node, view, call);
-    }
   }
 
   async #runNode(node: HostedNode): Promise<void> {
     const batch = node.inbox;
     node.inbox = [];
+    this.#dropStale(node, batch);
+    if (batch.length === 0) return;
     const startedUs = this.#spec.nowUs();
     for (const item of batch) {
       item.startedUs = startedUs;
       item.batchSize = batch.length;
     }
     await node.instance.process(batch, this.#outs.get(node.plan.index)!);
-    this.#spec.observer.ran(node.plan.index, batch, startedUs, this.#spec.nowUs());
+    const endedUs = this.#spec.nowUs();
+    const window = node.plan.model === undefined ? undefined : this.#spec.window;
+    const callCount = this.#spec.observer.ran(node.plan.index, batch, startedUs, endedUs, window);
+    window?.ran(callCount, (endedUs - startedUs) / 1000);
+  }
+
+  /** What turned stale, or lost its call, while it waited here. */
+  #dropStale(node: HostedNode, batch: InboxItem[]): void {
+    let kept = 0;
+    for (const item of batch) {
+      const { call } = item;
+      const isStale = FRAME_KINDS[item.kind].interruptible && call.isStale(item.generation);
+      if (isStale) this.#spec.observer.stale(node.plan.index);
+      if (!isStale && call.isOpen) batch[kept++] = item;
+    }
+    batch.length = kept;
   }
 
   /** Publishes what was emitted and saves what was touched. Outputs first: see the head of this file. */
@@ -199,10 +194,6 @@ export class ActorLoop implements OutHost {
     row.header[0] = call.born;
   }
 
-  #open(slot: number, open: MetaOf<"open">): void {
-    for (const call of this.#admit(slot, open, false)) call.state = call.node.instance.open(call, this.#outOf(call));
-  }
-
   /** Makes the handles of a call on this worker's nodes; none if it is known already, or gone already. */
   #admit(slot: number, open: MetaOf<"open">, isResumed: boolean): LoopCall[] {
     const before = this.#calls.at(slot);
@@ -217,6 +208,7 @@ export class ActorLoop implements OutHost {
       if (node === undefined || worker !== this.#spec.workerIndex) continue;
       entry.handles.set(index, new LoopCall(this, node, open, slot, graph.hasAgent));
       this.#spec.observer.opened(index);
+      if (node.plan.model !== undefined) this.#spec.window?.moved(1);
       this.#spec.sequences.open(slot, index, isResumed);
     }
     return [...entry.handles.values()];
@@ -226,16 +218,22 @@ export class ActorLoop implements OutHost {
     return this.#outs.get(call.node.plan.index)!;
   }
 
-  #abort(slot: number, generation: number): void {
-    const entry = this.#calls.of(slot, generation);
-    if (entry !== undefined) this.#end(entry);
-  }
-
   #end(entry: CallEntry): void {
     for (const call of [...entry.handles.values()]) this.closed(call);
   }
 
-  #deliverControl(view: FrameView): void {
+  // What the intake asks of the loop.
+
+  openCall(slot: number, open: MetaOf<"open">): void {
+    for (const call of this.#admit(slot, open, false)) call.state = call.node.instance.open(call, this.#outOf(call));
+  }
+
+  abortCall(slot: number, generation: number): void {
+    const entry = this.#calls.of(slot, generation);
+    if (entry !== undefined) this.#end(entry);
+  }
+
+  deliverControl(view: FrameView): void {
     const entry = this.#calls.of(view.slot, view.generation);
     if (entry === undefined) return;
     for (const call of entry.handles.values()) {
@@ -247,20 +245,16 @@ export class ActorLoop implements OutHost {
     }
   }
 
-  /** The record killed every worker that got it, alone: it is reported to its call and left behind. */
-  #skipPoison(lane: InLane): void {
-    const { reader } = lane;
-    lane.begin();
-    if (!reader.next()) return;
-    const entry = this.#calls.of(reader.slot, reader.generation);
-    if (entry === undefined) return;
-    const view = new FrameView();
-    view.load(reader, this.#spec.nowUs());
-    const node = this.#spec.observer.nodeOfEdge(view.edge);
-    const call = entry.handles.get(node);
-    if (call === undefined) return;
-    this.#spec.sequences.accept(view.edge, view.slot, view.sequence);
-    this.#spec.observer.poison(node);
+  entryOf(slot: number, generation: number): CallEntry | undefined {
+    return this.#calls.of(slot, generation);
+  }
+
+  taken(call: LoopCall): void {
+    this.#touched.add(call);
+  }
+
+  poisoned(call: LoopCall): void {
+    this.#spec.observer.poison(call.node.plan.index);
     const meta = { code: "CALL_POISON", message: "", hint: "", node: call.node.plan.name, fatal: true };
     this.#outOf(call).emit(call, "error", meta);
   }
@@ -294,6 +288,7 @@ export class ActorLoop implements OutHost {
     item.call = own;
     item.node = node.plan.name;
     node.inbox.push(item);
+    if (node.plan.model !== undefined) this.#spec.window?.note(item, own);
     this.#touched.add(own);
     if (this.#isStepping) return;
     this.#hasLocalInput = true;
@@ -317,6 +312,7 @@ export class ActorLoop implements OutHost {
     call.isOpen = false;
     call.node.instance.close?.(call);
     this.#spec.observer.closed(call.node.plan.index);
+    if (call.node.plan.model !== undefined) this.#spec.window?.moved(-1);
     this.#calls.remove(call);
   }
 
@@ -331,6 +327,6 @@ export class ActorLoop implements OutHost {
 
   /** Publishes what was emitted outside of a step. The driver calls it when `wake` asked and no step is under way. */
   publishNow(): void {
-    if (!this.#isStepping) this.#publish();
+    if (!this.#isStepping && !this.#isGathered) this.#publish();
   }
 }

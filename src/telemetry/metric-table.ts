@@ -167,6 +167,14 @@ const STAGES = {
     "How long a batch's oldest frame waited, from the write into the ring to the start of the batch.",
     "FRAME",
   ),
+  batch_wait_seconds: node(
+    "histogram",
+    "batchWaitSeconds",
+    "seconds",
+    { stage: STAGE, model: MODEL },
+    "Of that, how long the batch waited for company after its first frame was taken.",
+    "FRAME",
+  ),
   inference_seconds: node(
     "histogram",
     "processSeconds",
@@ -229,6 +237,19 @@ const WORKERS = {
   worker_wakes_total: worker("counter", "wakes", "1", "Sleeps that a producer ended."),
   worker_busy_seconds_total: worker("counter", "busySeconds", "seconds", "Time at work; its rate is the utilisation."),
   worker_longest_step_seconds: worker("gauge", "stepSeconds", "seconds", "Longest step since the last scrape."),
+  model_steps_total: worker("counter", "modelSteps", "1", "Runs of the worker's model, warming included."),
+  model_step_overruns_total: worker(
+    "counter",
+    "modelOverruns",
+    "1",
+    "Runs that took longer than the table of step times predicted; about one in twenty is as it should be.",
+  ),
+  model_step_error_ratio: worker(
+    "gauge",
+    "stepErrorShare",
+    "1",
+    "Mean difference of predicted and actual step time, as a share of the actual; largest since the last scrape.",
+  ),
 };
 
 /** The areas in the order in which the documentation lists them. */

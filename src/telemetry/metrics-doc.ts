@@ -16,6 +16,14 @@ export const METRIC_QUERIES: readonly (readonly [question: string, promql: strin
   ["How busy is each worker?", "rate(syrinx_worker_busy_seconds_total[5m])"],
   ["How many calls share a model step?", "rate(syrinx_batch_size_sum[5m]) / rate(syrinx_batch_size_count[5m])"],
   [
+    "How long do batches wait for company?",
+    "rate(syrinx_batch_wait_seconds_sum[5m]) / rate(syrinx_batch_wait_seconds_count[5m])",
+  ],
+  [
+    "What share of batches is late?",
+    "sum by (stage) (rate(syrinx_deadline_missed_total[5m])) / sum by (stage) (rate(syrinx_batch_size_count[5m]))",
+  ],
+  [
     "How much faster than real time is a stage?",
     "sum by (stage) (rate(syrinx_stage_audio_seconds_total[5m])) / sum by (stage) (rate(syrinx_inference_seconds_sum[5m]))",
   ],

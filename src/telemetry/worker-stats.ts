@@ -23,6 +23,11 @@ export const WORKER_STATS = {
   busySeconds: COUNTER,
   /** `max` only: seconds of the longest step of the window. */
   stepSeconds: GAUGE,
+  /** Runs of the model since it was opened, and those of them that took longer than predicted. */
+  modelSteps: COUNTER,
+  modelOverruns: COUNTER,
+  /** Mean |predicted − actual| of late, as a share of the actual time. */
+  stepErrorShare: GAUGE,
 } as const satisfies StatsLayout;
 
 export const NODE_STATS = {
@@ -50,6 +55,8 @@ export const NODE_STATS = {
   batchSize: histogram(BUCKETS.BATCH),
   /** Seconds from the write into the ring until the batch began; once per batch, of its oldest frame. */
   batchQueueSeconds: histogram(BUCKETS.FRAME),
+  /** Seconds from taking the batch's first frame until it began: what waiting for company cost. */
+  batchWaitSeconds: histogram(BUCKETS.FRAME),
   /** Seconds of one `process`. */
   processSeconds: histogram(BUCKETS.FRAME),
 } as const satisfies StatsLayout;

@@ -6,8 +6,8 @@ import { turnActor } from "../../src/actors/turn.js";
 import { vadActor } from "../../src/actors/vad.js";
 import { seeded } from "../../src/base/prng.js";
 import { type Frame, frame } from "../../src/frames/kinds.js";
-import { type FakeStt, fakeStt, fakeVad } from "../support/fake-models.js";
-import { type ActorRun, type RunOptions, runActor, type Step } from "../support/run-actor.js";
+import { type FakeStt, fakeSteps, fakeStt, fakeVad } from "../support/fake-models.js";
+import { ActorRun, type RunOptions, runActor, type Step } from "../support/run-actor.js";
 import { audioSteps, close, fence, interleave, pcmOf, type Stretch } from "../support/steps.js";
 
 const TALK: readonly Stretch[] = [
@@ -120,6 +120,45 @@ describe("stt", () => {
       });
       for (const call of [0, 1, 2]) assert.deepEqual(story(run, call), story(whole, call), `seed ${seed} call ${call}`);
     }
+  });
+
+  test("a model too slow for its deadlines says the same in smaller steps", async () => {
+    const scripts: Step[][] = [];
+    for (const call of [0, 1, 2, 3]) {
+      const audio = audioSteps(pcmOf(seeded(call + 1), [["quiet", 170 * call], ...TALK]));
+      scripts.push(forCall(await heard(audio, [close()]), call));
+    }
+    const run = { calls: 4, seed: 3, batchMax: 60 };
+    const steps = interleave(seeded(3), scripts);
+    const [fast, slow] = [fakeStt(fakeSteps(0.001)), fakeStt(fakeSteps(60))];
+    const expected = await transcribe(steps, { ...run, model: fast });
+    const found = await transcribe(steps, { ...run, model: slow });
+    for (const call of [0, 1, 2, 3]) assert.deepEqual(story(found, call), story(expected, call), `call ${call}`);
+    const mean = ({ advanceSizes }: FakeStt): number => advanceSizes.reduce((a, b) => a + b, 0) / advanceSizes.length;
+    assert.ok(mean(slow) < 0.8 * mean(fast), `${mean(slow)} against ${mean(fast)} calls in a step`);
+  });
+
+  test("who needs no answer is left out of a step that would make one late, and not for longer than the deadline", async () => {
+    const model = fakeStt(fakeSteps(60));
+    const run = new ActorRun(sttActor, { partialMs: 0 }, { model, calls: 2, inputKinds: ["audio.in"] });
+    await run.start();
+    const audio = audioSteps(pcmOf(seeded(1), [["loud", 2_000]]));
+    /** Both calls hear frames; the second one's final is asked for. */
+    const hear = (from: number, to: number): Promise<void> => {
+      const frames = audio.slice(from, to);
+      return run.play([...forCall(frames, 0), ...forCall(frames, 1), fence(`${from}`, "finalize", 1)]);
+    };
+    await hear(0, 30);
+    assert.deepEqual(model.advanceSizes, [1], "the one whose final is asked for");
+    run.clock.advance(60_000);
+    await hear(30, 40);
+    assert.deepEqual(model.advanceSizes, [1, 1]);
+    run.clock.advance(60_000);
+    await hear(40, 50);
+    assert.deepEqual(model.advanceSizes, [1, 1, 2], "both, after 120 ms");
+    await run.play(forCall(audio.slice(50, 60), 0));
+    assert.deepEqual(model.advanceSizes, [1, 1, 2, 1], "nobody waits for an answer, so there is time");
+    await run.stop();
   });
 
   test("partials come at most once per partialMs of stream time, change each time, and stop with the segment", async () => {

@@ -126,8 +126,14 @@ describe("plan of a chain", () => {
       replicas: 1,
       batchMax: 32,
       batchWaitMs: 0,
+      batchDeadlineMs: 40,
     });
     assert.equal(plan.models[1]!.batchMax, 16);
+    assert.deepEqual(
+      plan.models.map(({ batchDeadlineMs }) => batchDeadlineMs),
+      [40, 160, 400],
+      "by what the model is for",
+    );
   });
 
   test("is plain data that a thread can be given", () => assert.deepEqual(structuredClone(plan), plan));

@@ -35,6 +35,19 @@ describe("a bell", () => {
     assert.equal(rope.ring(), false);
   });
 
+  test("is not rung for who naps: a nap is not announced, ends by itself and leaves the bell as it was", () => {
+    const { bell, rope, messages } = setup();
+    bell.nap(1);
+    assert.equal(rope.isParked, false);
+    assert.equal(rope.ring(), false);
+    assert.deepEqual(messages, []);
+    // Rung before it naps: the announcement is gone, so the nap still lasts its time and no longer.
+    bell.prepareToPark("futex");
+    rope.ring();
+    bell.nap(1);
+    assert.equal(bell.isParked, false);
+  });
+
   test("sends one message to a consumer in its event loop, however many ropes are pulled", () => {
     const { buffer, bell, rope, messages } = setup();
     const other = new BellRope(buffer, { postMessage: () => assert.fail("the second rope finds it awake") });

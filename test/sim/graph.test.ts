@@ -116,6 +116,52 @@ describe("a simulated graph", () => {
     assert.ok(crashes > 50, `the seeds make crashes happen: ${crashes}`);
   });
 
+  test("loses and repeats nothing when batches wait for company and their worker dies meanwhile", async () => {
+    let holds = 0;
+    let crashes = 0;
+    for (const seed of SEEDS) {
+      let simulation: Simulation;
+      const faultPoint = (): void => simulation.faultPoint();
+      simulation = new Simulation(
+        seed,
+        sumPlan(),
+        [fragile(relay, faultPoint), fragile(sum, faultPoint)],
+        SMALL_RING_BYTES,
+      );
+      await simulation.start();
+      const { prng } = simulation;
+      const written: Int16Array[][] = [[], [], [], []];
+      for (const slot of [0, 1, 2, 3]) simulation.open(slot);
+      simulation.holdChance = 0.6;
+      simulation.crashChance = 0.01;
+      for (let round = 0; round < 200; round++) {
+        const slot = prng.integer(0, 4);
+        if (slot === 3 && prng.next() < 0.1) {
+          // Whoever aborts while its frames wait takes them along.
+          simulation.abort(slot);
+          simulation.open(slot);
+          written[slot] = [];
+        }
+        const pcm = Int16Array.from({ length: 2 * prng.integer(1, 200) }, () => prng.integer(-9_000, 9_000));
+        if (simulation.audio(slot, pcm)) written[slot]!.push(pcm);
+        await simulation.stepRandom();
+      }
+      simulation.holdChance = 0;
+      simulation.crashChance = 0;
+      for (const slot of [0, 1, 2, 3]) simulation.fence(slot, "end");
+      await simulation.settle();
+      holds += simulation.holdCount;
+      crashes += simulation.crashCount;
+      for (const slot of [0, 1, 2, 3]) {
+        const texts = simulation.received
+          .filter((frame) => frame.slot === slot && frame.kind === "transcript.final")
+          .map(({ meta }) => (meta as { text: string }).text);
+        assert.deepEqual(texts, [expectedSum(written[slot]!)], `seed ${seed}, slot ${slot}`);
+      }
+    }
+    assert.ok(holds > 500 && crashes > 30, `${holds} waits, ${crashes} crashes`);
+  });
+
   test("never delivers a frame of an older generation once the new one was seen by its producer", async () => {
     for (const seed of SEEDS) {
       const plan = chainPlan([{ name: "talker", actor: "test-talker", worker: 1, out: ["audio.out"] }], {

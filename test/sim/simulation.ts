@@ -41,6 +41,9 @@ export class Simulation {
   crashCount = 0;
   /** Chance that a step of a worker ends in a crash at one of its fault points. */
   crashChance = 0;
+  /** Chance that a worker lets what it has gathered wait for more. */
+  holdChance = 0;
+  holdCount = 0;
   readonly #plan: Plan;
   readonly #mesh: Mesh;
   readonly #actors: ReadonlyMap<string, AnyActor>;
@@ -166,9 +169,17 @@ export class Simulation {
   async stepWorker(index: number): Promise<boolean> {
     const loop = this.#loops.get(index)!;
     try {
-      const any = await loop.step();
-      if (!any) loop.publishNow();
-      return any || loop.isHolding;
+      if (!loop.gather()) {
+        loop.publishNow();
+        return loop.isHolding;
+      }
+      if (this.holdChance > 0 && this.prng.next() < this.holdChance) {
+        this.holdCount++;
+        this.faultPoint();
+        return true;
+      }
+      await loop.run();
+      return true;
     } catch (error) {
       if (!(error instanceof SimulatedCrash)) throw error;
       this.crashCount++;
@@ -253,7 +264,7 @@ function observerOf(plan: Plan): LoopObserver {
   const nothing = (): void => {};
   return {
     nodeOfEdge: (edge) => plan.edges[edge]!.to,
-    ran: nothing,
+    ran: (_node, batch) => batch.length,
     emitted: nothing,
     stale: nothing,
     duplicate: nothing,

@@ -55,6 +55,7 @@ export class FakeItem implements Item<unknown> {
     readonly call: FakeCall,
     readonly sequence: number,
     readonly frame: Frame,
+    readonly enqueuedUs = 0,
   ) {
     this.kind = frame.kind;
     this.position = frame.position;

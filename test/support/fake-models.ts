@@ -6,6 +6,7 @@ import type {
   AdvanceReport,
   DenoiseModel,
   Hypothesis,
+  ModelSteps,
   SpeakReport,
   SpeakRequest,
   SpokenSpan,
@@ -115,11 +116,17 @@ export interface FakeStt extends SttModel {
 
 const CHUNK_SAMPLES = 1_600;
 
+/** Step times of a model whose every row takes so long. */
+export function fakeSteps(rowMs: number): ModelSteps {
+  return { observedCount: 1, overrunCount: 0, errorShare: 0, predictMs: (rows) => rows * rowMs, save: () => {} };
+}
+
 /** Spells one word per 100 ms chunk that is not silent: a hash of all samples of the stream so far. */
-export function fakeStt(): FakeStt {
+export function fakeStt(steps?: ModelSteps): FakeStt {
   const advanceSizes: number[] = [];
   return {
     ...RELEASE,
+    ...(steps === undefined ? {} : { steps }),
     lagSamples: CHUNK_SAMPLES,
     advanceSizes,
     createStream: (options) => new FakeStream(options),

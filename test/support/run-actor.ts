@@ -175,7 +175,7 @@ export class ActorRun {
 
   async #process(worker: Worker, steps: readonly Step[]): Promise<void> {
     const items = steps
-      .map((step) => new FakeItem(this.calls[step.call ?? 0]!, this.#sequence++, step.frame!))
+      .map((step) => new FakeItem(this.calls[step.call ?? 0]!, this.#sequence++, step.frame!, this.clock.nowUs()))
       .filter((item) => item.call.isOpen && this.#inputKinds.has(item.kind));
     await worker.instance.process(items, worker);
     // In the ring this memory would be written over by now.
@@ -205,6 +205,7 @@ export class ActorRun {
       clock: this.clock,
       inputKinds: this.#inputKinds,
       batchMax: 32,
+      deadlineUs: 100_000,
       log: (level, message, fields) => this.logs.push({ level, message, fields }),
     };
     return this.#definition.create(this.#options, resources);

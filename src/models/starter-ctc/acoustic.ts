@@ -5,10 +5,12 @@
  */
 import { assert } from "../../base/assert.js";
 import { LIMITS } from "../../base/limits.js";
-import { msToSamples } from "../../base/units.js";
-import { BatchBuffers } from "../../gpu/batch-buffers.js";
+import { msToSamples, samplesToMs } from "../../base/units.js";
+import { type BatchRow, chooseRows } from "../../gpu/batch-policy.js";
+import { BatchedStep } from "../../gpu/batched-step.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import type { AdvanceReport } from "../family.js";
+import type { KeptStepTimes } from "../../gpu/step-times-file.js";
+import type { AdvanceReport, FamilyContext } from "../family.js";
 import { packedStateFloats } from "../packed-state.js";
 
 export const SLOT_SAMPLES = 320;
@@ -17,6 +19,7 @@ export const CHUNK_SAMPLES = 2560;
 /** The network sees six frames of 40 ms ahead, so its first slots speak of time before the stream. */
 export const DELAY_SLOTS = 12;
 const CHUNK_SLOTS = CHUNK_SAMPLES / SLOT_SAMPLES;
+const CHUNK_US = samplesToMs(CHUNK_SAMPLES) * 1000;
 /** Zeros behind the last sample that bring out everything the network holds back, and one frame of 40 ms more. */
 const FLUSH_SAMPLES = (DELAY_SLOTS + 2) * SLOT_SAMPLES;
 /** Samples that may wait for the model in one stream. At it: an assertion failure of the caller. */
@@ -107,81 +110,90 @@ export class AcousticStream {
 
 export class AcousticModel {
   readonly model: OnnxModel;
+  readonly steps: KeptStepTimes;
   readonly #labelCount: number;
   readonly #stateFloats: number;
-  readonly #feeds: BatchBuffers;
-  readonly #fetches: BatchBuffers;
+  readonly #step: BatchedStep;
 
   /** Throws MODEL_TENSORS_MISMATCH. */
-  constructor(model: OnnxModel, family: string, labelCount: number, batchMax: number) {
+  constructor(
+    model: OnnxModel,
+    family: string,
+    labelCount: number,
+    { batchMax, log }: Pick<FamilyContext, "batchMax" | "log">,
+  ) {
     this.model = model;
     this.#labelCount = labelCount;
     this.#stateFloats = packedStateFloats(model, family, {
       pcm: { name: "pcm", type: "float32", dims: ["batch", "samples"] },
       output: { name: "logp", type: "float32", dims: ["batch", "slots", labelCount] },
     });
-    this.#feeds = new BatchBuffers(batchMax, [
-      { name: "pcm", rowDims: [CHUNK_SAMPLES] },
-      { name: "state", rowDims: [this.#stateFloats] },
-    ]);
-    this.#fetches = new BatchBuffers(batchMax, [
-      { name: "logp", rowDims: [CHUNK_SLOTS, labelCount] },
-      { name: "nextState", rowDims: [this.#stateFloats] },
-    ]);
+    this.#step = new BatchedStep(model, {
+      batchMax,
+      log,
+      feeds: [
+        { name: "pcm", rowDims: [CHUNK_SAMPLES] },
+        { name: "state", rowDims: [this.#stateFloats] },
+      ],
+      fetches: [
+        { name: "logp", rowDims: [CHUNK_SLOTS, labelCount] },
+        { name: "nextState", rowDims: [this.#stateFloats] },
+      ],
+    });
+    this.steps = this.#step.times;
   }
 
   createStream(sink: LogProbabilitySink): AcousticStream {
     return new AcousticStream(this.#stateFloats, sink);
   }
 
-  /** Runs the batch sizes at both ends, so that the first segment does not pay for it. */
-  async warm(): Promise<void> {
-    for (const rows of new Set([1, this.#feeds.batchMax])) await this.#run(rows);
+  /** So that the first segment does not pay for it. */
+  warm(): Promise<void> {
+    return this.#step.warm();
   }
 
   /**
-   * Runs the network until no stream is ready. Each pass takes one chunk of each ready stream, so that a stream with
-   * much audio does not hold up the others. A stale stream is left where it is.
+   * Runs the network until no stream is ready. A run takes one chunk of each stream at most, those that are due soonest
+   * first; the chunk behind is due a chunk later, so that a stream with much audio does not hold up the others. Stale
+   * streams are left where they are.
    */
-  async advance(streams: readonly AcousticStream[], isStale?: (index: number) => boolean): Promise<AdvanceReport> {
-    const batch: AcousticStream[] = [];
+  async advance(
+    streams: readonly AcousticStream[],
+    isStale?: (index: number) => boolean,
+    dueUs?: (index: number) => number,
+  ): Promise<AdvanceReport> {
+    const due = streams.map((_, index) => dueUs?.(index) ?? 0);
     let runs = 0;
     let rows = 0;
-    let wasReady = true;
-    while (wasReady) {
-      wasReady = false;
-      for (let index = 0; index <= streams.length; index += 1) {
-        const stream = streams[index];
-        if (stream?.isReady && !isStale?.(index)) batch.push(stream);
-        const isFull = batch.length === this.#feeds.batchMax || stream === undefined;
-        if (!isFull || batch.length === 0) continue;
-        await this.#step(batch);
-        wasReady = true;
-        runs += 1;
-        rows += batch.length;
-        batch.length = 0;
+    for (;;) {
+      const ready: BatchRow[] = [];
+      for (const [index, stream] of streams.entries()) {
+        if (!stream.isReady) continue;
+        ready.push({ call: index, dueUs: due[index]!, weight: 1, isStale: isStale?.(index) === true });
       }
+      const batch = chooseRows(ready, this.#step.batchMax).map((place) => ready[place]!.call);
+      if (batch.length === 0) return { runs, rows };
+      await this.#run(batch.map((index) => streams[index]!));
+      for (const index of batch) due[index] = due[index]! + CHUNK_US;
+      runs += 1;
+      rows += batch.length;
     }
-    return { runs, rows };
   }
 
-  async #step(batch: readonly AcousticStream[]): Promise<void> {
-    const rows = batch.length;
+  async #run(batch: readonly AcousticStream[]): Promise<void> {
+    const { feeds, fetches } = this.#step;
+    const size = this.#step.sizeFor(batch.length);
     for (const [row, stream] of batch.entries()) {
-      stream.fill(this.#feeds.memory("pcm"), row * CHUNK_SAMPLES);
-      this.#feeds.putRow("state", rows, row, stream.state);
+      stream.fill(feeds.memory("pcm"), row * CHUNK_SAMPLES);
+      feeds.putRow("state", size, row, stream.state);
     }
-    await this.#run(rows);
-    const logp = this.#fetches.memory("logp");
+    await this.#step.run(size);
+    const logp = fetches.memory("logp");
     for (const [row, stream] of batch.entries()) {
-      this.#fetches.takeRow("nextState", rows, row, stream.state);
+      fetches.takeRow("nextState", size, row, stream.state);
       const early = stream.consume();
       const from = (row * CHUNK_SLOTS + early) * this.#labelCount;
       if (early < CHUNK_SLOTS) stream.sink(logp, from, CHUNK_SLOTS - early);
     }
-  }
-
-  async #run(rows: number): Promise<void> {
-    await this.model.run(this.#feeds.tensors(rows), this.#fetches.tensors(rows));
   }
 }

@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { assert } from "../../base/assert.js";
 import { openOnnxModel } from "../../gpu/onnx-model.js";
+import type { KeptStepTimes } from "../../gpu/step-times-file.js";
 import {
   type AdvanceReport,
   defineFamily,
@@ -53,7 +54,7 @@ export const starterCtcFamily = defineFamily({
   open: async ({ file, lexicon, beam }: z.infer<typeof options>, context: FamilyContext): Promise<SttModel> => {
     const path = modelPath(file, context.baseFolder, "stt-en.onnx");
     const model = await openOnnxModel({ path, device: context.device, log: context.log });
-    const acoustic = new AcousticModel(model, NAME, LABEL_COUNT, context.batchMax);
+    const acoustic = new AcousticModel(model, NAME, LABEL_COUNT, context);
     await acoustic.warm();
     const words = loadLexicon(lexicon === undefined ? starterFolder() : resolve(context.baseFolder, lexicon));
     return new StarterCtc(acoustic, words, beam);
@@ -64,6 +65,7 @@ class StarterCtc implements SttModel {
   readonly device: string;
   readonly description: string;
   readonly lagSamples = CHUNK_SAMPLES + DELAY_SLOTS * SLOT_SAMPLES + WORD_TIMES.slotLeadSamples;
+  readonly steps: KeptStepTimes;
   readonly #acoustic: AcousticModel;
   readonly #lexicon: Lexicon;
   readonly #beam: number;
@@ -71,6 +73,7 @@ class StarterCtc implements SttModel {
   constructor(acoustic: AcousticModel, lexicon: Lexicon, beam: number) {
     this.device = acoustic.model.device;
     this.description = acoustic.model.description;
+    this.steps = acoustic.steps;
     this.#acoustic = acoustic;
     this.#lexicon = lexicon;
     this.#beam = beam;
@@ -81,13 +84,17 @@ class StarterCtc implements SttModel {
     return new StarterStream(this.#acoustic, new PhoneDecoder(this.#lexicon, { beam: this.#beam, ...terms }));
   }
 
-  async advance(streams: readonly SttStream[], isStale?: (index: number) => boolean): Promise<AdvanceReport> {
+  async advance(
+    streams: readonly SttStream[],
+    isStale?: (index: number) => boolean,
+    dueUs?: (index: number) => number,
+  ): Promise<AdvanceReport> {
     const acoustic: AcousticStream[] = [];
     for (const stream of streams) {
       assert(stream instanceof StarterStream, "a stream is advanced by the model that made it");
       acoustic.push(stream.acoustic);
     }
-    return this.#acoustic.advance(acoustic, isStale);
+    return this.#acoustic.advance(acoustic, isStale, dueUs);
   }
 
   release(): Promise<void> {

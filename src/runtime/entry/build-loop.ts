@@ -1,10 +1,11 @@
 /** Makes an actor loop from the plan and the mesh: used by the worker's entry and by simulations. */
 import type { ActorResources, AnyActor } from "../../actors/define.js";
 import type { Clock } from "../../base/clock.js";
-import { EDGE_OUT, type Plan, type PlanNode } from "../../config/plan.js";
+import { EDGE_OUT, type Plan, type PlanModel, type PlanNode } from "../../config/plan.js";
 import type { FrameKind } from "../../frames/index.js";
 import type { Model } from "../../models/family.js";
 import { CallWords, type Doorbell, EdgeSequences, StateSlab } from "../../ring/index.js";
+import { BatchWindow } from "../batch-window.js";
 import { HostedNode, type OutEdge } from "../hosted-node.js";
 import { InLink } from "../in-link.js";
 import { ActorLoop } from "../loop.js";
@@ -37,6 +38,7 @@ export async function buildLoop(spec: BuildSpec): Promise<{ loop: ActorLoop; nod
   const policy = worker.thread === "compute" ? "wait" : "hold";
   // Main first: what it is told comes before what others make of the same batch.
   const links = mesh.links.filter((link) => link.from === workerIndex).sort((a, b) => a.to - b.to);
+  const planned = plan.models.find((candidate) => candidate.name === worker.model);
   const loop = new ActorLoop({
     workerIndex,
     nodes,
@@ -50,9 +52,19 @@ export async function buildLoop(spec: BuildSpec): Promise<{ loop: ActorLoop; nod
     nowUs,
     graphs: new Map(plan.graphs.map((graph) => [graph.name, graph])),
     observer: spec.observer,
+    window: planned === undefined ? undefined : windowOf(planned, spec.model),
     wake: spec.wake,
   });
   return { loop, nodes };
+}
+
+function windowOf({ batchMax, batchWaitMs, batchDeadlineMs }: PlanModel, model: Model | undefined): BatchWindow {
+  return new BatchWindow({
+    rowsMax: batchMax,
+    waitUs: batchWaitMs * 1000,
+    deadlineUs: batchDeadlineMs * 1000,
+    steps: model?.steps,
+  });
 }
 
 function inGraphOrder(plan: Plan, hosted: readonly number[]): number[] {
@@ -72,13 +84,15 @@ async function hostNode(spec: BuildSpec, node: PlanNode): Promise<HostedNode> {
       kinds: new Set<FrameKind>(kinds),
       mayDrop: onFull === "drop-newest" && to !== EDGE_OUT,
     }));
+  const planned = plan.models.find((model) => model.name === node.model);
   const instance = await definition.create(node.options, {
     nodeName: `${node.graph}.${node.name}`,
     // The plan was checked: a node with a task sits on the worker of a model of that task.
     model: spec.model as never,
     clock: spec.clock,
     inputKinds: new Set(inEdges.flatMap((edge) => edge.kinds)),
-    batchMax: plan.models.find((model) => model.name === node.model)?.batchMax ?? plan.server.maxCalls,
+    batchMax: planned?.batchMax ?? plan.server.maxCalls,
+    deadlineUs: (planned?.batchDeadlineMs ?? 0) * 1000,
     log: spec.log,
   });
   const slab = mesh.slabs[node.index];

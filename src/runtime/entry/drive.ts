@@ -18,19 +18,30 @@ export interface DriveSpec {
   readonly observer: LoopObserver;
   /** Control requests under way: while there are any, the worker must not block its event loop. */
   readonly pending: { readonly count: number };
-  /** Records may wait this long for company; 0: never. */
-  readonly batchWaitMs: number;
+  /** The worker found nothing to do for a while: time for what may take some. */
+  readonly idle: () => void;
 }
 
 /** How soon frames that a full ring refused are tried again. */
 const HOLD_RETRY_MS = 5;
+/**
+ * A batch that waits for company looks this often who came. It does not listen for the bell meanwhile: every frame would
+ * ring, at a system call for its producer and a switch of threads, which is what waiting is to save. So the end of speech,
+ * which closes a batch, may be seen this much later.
+ */
+const NAP_MS = 2;
 
-export async function driveCompute({ loop, bell, observer, pending, batchWaitMs }: DriveSpec): Promise<void> {
+export async function driveCompute({ loop, bell, observer, pending, idle }: DriveSpec): Promise<void> {
   while (!bell.isStopRequested) {
     bell.beat();
     // A message of comlink is handled in the event loop's poll phase, so one turn of the loop takes it.
     if (bell.takeControl() || pending.count > 0) await nextTurn();
-    if (await loop.step()) continue;
+    if (loop.gather()) {
+      const waitMs = loop.waitUs() / 1000;
+      if (waitMs > 0) bell.nap(Math.min(waitMs, NAP_MS));
+      else await loop.run();
+      continue;
+    }
     bell.prepareToPark("futex");
     // After the park is announced and before the sleep: whoever wrote before the announcement is seen here, whoever
     // writes after it rings.
@@ -40,8 +51,9 @@ export async function driveCompute({ loop, bell, observer, pending, batchWaitMs 
       if (isAsked) await nextTurn();
       continue;
     }
-    observer.parked(bell.wait(loop.isHolding ? HOLD_RETRY_MS : LIMITS.parkMs) === "rung");
-    if (batchWaitMs > 0 && loop.hasInput()) await new Promise((resolve) => setTimeout(resolve, batchWaitMs));
+    const isRung = bell.wait(loop.isHolding ? HOLD_RETRY_MS : LIMITS.parkMs) === "rung";
+    observer.parked(isRung);
+    if (!isRung && !loop.isHolding) idle();
   }
 }
 

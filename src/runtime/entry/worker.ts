@@ -42,6 +42,10 @@ const log = createWorkerLogger({
 });
 const observer = createLoopStats(plan, worker, boot.stats);
 
+/** How often the model's step times are written to disk, at most. */
+const STEP_TIMES_KEPT_MS = 60_000;
+let stepTimesKeptUs = 0;
+
 let loop: ActorLoop | undefined;
 let model: Model | undefined;
 const doorbells = new Map<number, Doorbell & { close?(): void }>();
@@ -94,12 +98,12 @@ async function start(opens: readonly OpenRecord[]): Promise<WorkerReport> {
 type Nodes = Awaited<ReturnType<typeof buildLoop>>["nodes"];
 
 async function drive(driven: ActorLoop, nodes: Nodes): Promise<void> {
-  const batchWaitMs = plan.models.find((candidate) => candidate.name === worker.model)?.batchWaitMs ?? 0;
-  const spec = { loop: driven, bell, observer, pending, batchWaitMs };
+  const spec = { loop: driven, bell, observer, pending, idle: keepStepTimes };
   try {
     if (worker.thread === "compute") await driveCompute(spec);
     else await driveEventLoop(spec, doorbellName(mesh, workerIndex));
     for (const node of nodes) await node.instance.dispose?.();
+    model?.steps?.save();
     await model?.release();
     leave();
   } catch (error) {
@@ -109,6 +113,13 @@ async function drive(driven: ActorLoop, nodes: Nodes): Promise<void> {
       throw error;
     });
   }
+}
+
+/** Now and then, while nobody waits for this thread. */
+function keepStepTimes(): void {
+  if (clock.nowUs() - stepTimesKeptUs < STEP_TIMES_KEPT_MS * 1000) return;
+  stepTimesKeptUs = clock.nowUs();
+  model?.steps?.save();
 }
 
 /** Closes what keeps the thread's event loop alive: it then ends by itself, with code 0. */

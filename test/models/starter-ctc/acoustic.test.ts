@@ -6,7 +6,8 @@ import { AssertionFailure } from "../../../src/base/assert.js";
 import { isSyrinxError } from "../../../src/base/errors.js";
 import { packageRoot } from "../../../src/base/package-root.js";
 import { seeded } from "../../../src/base/prng.js";
-import { openOnnxModel } from "../../../src/gpu/onnx-model.js";
+import { OnnxModel, openOnnxModel } from "../../../src/gpu/onnx-model.js";
+import { InferenceSession } from "../../../src/gpu/ort.js";
 import {
   AcousticModel,
   type AcousticStream,
@@ -17,7 +18,7 @@ import {
   SLOT_SAMPLES,
 } from "../../../src/models/starter-ctc/acoustic.js";
 import { LABEL_COUNT, PHONES } from "../../../src/models/starter-ctc/decoder/index.js";
-import { babble } from "../family-support.js";
+import { babble, familyContext } from "../family-support.js";
 
 const BATCH_MAX = 4;
 const FOLDER = join(packageRoot(), "models", "starter");
@@ -25,7 +26,7 @@ const openFile = (name: string) => openOnnxModel({ path: join(FOLDER, name), dev
 
 let acoustic: AcousticModel;
 before(async () => {
-  acoustic = new AcousticModel(await openFile("stt-en.onnx"), "starter-ctc", LABEL_COUNT, BATCH_MAX);
+  acoustic = new AcousticModel(await openFile("stt-en.onnx"), "starter-ctc", LABEL_COUNT, familyContext(BATCH_MAX));
 });
 after(() => acoustic.model.release());
 
@@ -84,6 +85,30 @@ describe("the phone network", () => {
     assert.ok(rows / runs > 0.6 * BATCH_MAX, `${rows} rows in ${runs} runs`);
     for (const [i, clip] of clips.entries()) assertClose(together[i]!.logp, await whole(clip), `clip ${i}`);
     assert.notDeepEqual(labels(together[0]!.logp).slice(0, 30), labels(together[1]!.logp).slice(0, 30));
+  });
+
+  test("gives the same in steps that are filled up with spare rows, as on an accelerator", async () => {
+    const path = join(FOLDER, "stt-en.onnx");
+    const padding = new OnnxModel(
+      await InferenceSession.create(path),
+      path,
+      { kind: "webgpu", index: 0, reason: "" },
+      "",
+    );
+    const padded = new AcousticModel(padding, "starter-ctc", LABEL_COUNT, familyContext(BATCH_MAX));
+    const clips = [babble(21, 30_000), babble(22, 24_000), babble(23, 36_000)];
+    const heard: number[][] = clips.map(() => []);
+    const streams = clips.map((pcm, clip) => {
+      const stream = padded.createStream((values, from, slots) => {
+        for (let i = 0; i < slots * LABEL_COUNT; i += 1) heard[clip]!.push(values[from + i]!);
+      });
+      stream.accept(pcm, 0, pcm.length);
+      stream.finish();
+      return stream;
+    });
+    await padded.advance(streams);
+    for (const [clip, pcm] of clips.entries()) assertClose(heard[clip]!, await whole(pcm), `clip ${clip}`);
+    await padding.release();
   });
 
   test("gives the same however the samples are cut into writes and runs", async () => {
@@ -167,6 +192,23 @@ describe("a stream of the phone network", () => {
     assert.equal(dropped.logp.length, ((3 * CHUNK_SAMPLES) / SLOT_SAMPLES) * LABEL_COUNT - early);
   });
 
+  test("is run before those that are due later, and a chunk at a time while those wait", async () => {
+    // One more than a batch, and the last one is the most urgent by less than a chunk: all get their first chunk before
+    // it gets its second.
+    const count = BATCH_MAX + 1;
+    const order: number[] = [];
+    const streams = Array.from({ length: count }, (_, index) => acoustic.createStream(() => order.push(index)));
+    const pcm = babble(3, 8 * CHUNK_SAMPLES);
+    for (const stream of streams) stream.accept(pcm, 0, pcm.length);
+    await acoustic.advance(streams, undefined, (index) => 1_000_000 - index);
+    // The first chunk's slots lie before the stream's beginning: each stream is heard of from its second chunk on.
+    const rounds = [];
+    for (let at = 0; at < order.length; at += count) rounds.push(order.slice(at, at + count).sort());
+    for (const round of rounds) assert.deepEqual(round, [0, 1, 2, 3, 4]);
+    assert.deepEqual(order.slice(0, BATCH_MAX), [4, 3, 2, 1]);
+    assert.equal(rounds.length, 7);
+  });
+
   test("holds no more than two of the longest segments, and nothing after its end", () => {
     const { stream } = listen();
     const pcm = new Int16Array(PENDING_SAMPLES_MAX);
@@ -189,7 +231,7 @@ describe("the phone network's file", () => {
   test("is refused with the difference if it is another family's", async () => {
     const detector = await openFile("vad.onnx");
     assert.throws(
-      () => new AcousticModel(detector, "starter-ctc", LABEL_COUNT, 1),
+      () => new AcousticModel(detector, "starter-ctc", LABEL_COUNT, familyContext(1)),
       (error) => {
         assert.ok(isSyrinxError(error) && error.code === "MODEL_TENSORS_MISMATCH");
         assert.match(error.message, /output logp: expected float32\[batch, slots, 41\], found none among prob/);
