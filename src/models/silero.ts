@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { GRAPH_RATE_HZ } from "../base/units.js";
 import { BatchBuffers, int64Scalar, type OnnxTensors } from "../gpu/batch-buffers.js";
+import { warmBuckets } from "../gpu/buckets.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
 import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
 import { defineFamily, type FamilyContext, type VadModel } from "./family.js";
@@ -28,8 +29,14 @@ export const sileroFamily = defineFamily({
   options,
   open: async ({ file }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = resolve(context.baseFolder, file);
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
-    const vad = new SileroVad(model, takesSampleRate(model), context.batchMax);
+    const { device, session, batchMax, log } = context;
+    const [layers, floats] = RECURRENT_DIMS;
+    const trial = {
+      dims: { input: [batchMax, INPUT_SAMPLES], state: [layers, batchMax, floats] },
+      values: { sr: int64Scalar(GRAPH_RATE_HZ) },
+    };
+    const model = await openOnnxModel({ path, device, session, trial, log });
+    const vad = new SileroVad(model, takesSampleRate(model), batchMax);
     await vad.warm();
     return vad;
   },
@@ -89,31 +96,32 @@ class SileroVad implements VadModel {
     const { batchMax } = this.#feeds;
     for (let start = 0; start < count; start += batchMax) {
       const rows = Math.min(batchMax, count - start);
-      for (let row = 0; row < rows; row += 1) this.#gather(rows, row, pcm, start + row, states[start + row]!);
-      await this.#run(rows);
-      for (let row = 0; row < rows; row += 1) this.#scatter(rows, row, states[start + row]!);
+      const size = this.#model.rowsFor(rows, batchMax);
+      for (let row = 0; row < rows; row += 1) this.#gather(size, row, pcm, start + row, states[start + row]!);
+      await this.#run(size);
+      for (let row = 0; row < rows; row += 1) this.#scatter(size, row, states[start + row]!);
       probabilities.set(this.#fetches.memory("output").subarray(0, rows), start);
     }
   }
 
   async warm(): Promise<void> {
-    for (const rows of new Set([1, this.#feeds.batchMax])) await this.#run(rows);
+    await warmBuckets(this.#feeds.batchMax, (rows) => this.#run(rows));
   }
 
   release(): Promise<void> {
     return this.#model.release();
   }
 
-  #gather(rows: number, row: number, pcm: Float32Array, window: number, state: Float32Array): void {
+  #gather(size: number, row: number, pcm: Float32Array, window: number, state: Float32Array): void {
     const input = this.#feeds.memory("input");
     input.set(state.subarray(RECURRENT_FLOATS, this.stateFloats), row * INPUT_SAMPLES);
     const samples = pcm.subarray(window * WINDOW_SAMPLES, (window + 1) * WINDOW_SAMPLES);
     input.set(samples, row * INPUT_SAMPLES + CONTEXT_SAMPLES);
-    this.#feeds.putRow("state", rows, row, state);
+    this.#feeds.putRow("state", size, row, state);
   }
 
-  #scatter(rows: number, row: number, state: Float32Array): void {
-    this.#fetches.takeRow("stateN", rows, row, state);
+  #scatter(size: number, row: number, state: Float32Array): void {
+    this.#fetches.takeRow("stateN", size, row, state);
     const end = (row + 1) * INPUT_SAMPLES;
     state.set(this.#feeds.memory("input").subarray(end - CONTEXT_SAMPLES, end), RECURRENT_FLOATS);
   }

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { BatchBuffers } from "../gpu/batch-buffers.js";
+import { warmBuckets } from "../gpu/buckets.js";
 import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
 import { defineFamily, type FamilyContext, type VadModel } from "./family.js";
 import { fileOption, modelPath } from "./model-file.js";
@@ -23,9 +24,11 @@ export const starterVadFamily = defineFamily({
   options,
   open: async ({ file }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = modelPath(file, context.baseFolder, "vad.onnx");
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const { device, session, batchMax, log } = context;
+    const trial = { dims: { pcm: [batchMax, WINDOW_SAMPLES], state: [batchMax, null] } };
+    const model = await openOnnxModel({ path, device, session, trial, log });
     const stateFloats = packedStateFloats(model, NAME, { name: "prob", type: "float32", dims: ["batch", "windows"] });
-    const vad = new StarterVad(model, stateFloats, context.batchMax);
+    const vad = new StarterVad(model, stateFloats, batchMax);
     await vad.warm();
     return vad;
   },
@@ -66,21 +69,23 @@ class StarterVad implements VadModel {
       const rows = Math.min(batchMax, count - start);
       const windows = pcm.subarray(start * WINDOW_SAMPLES, (start + rows) * WINDOW_SAMPLES);
       this.#feeds.memory("pcm").set(windows);
-      for (let row = 0; row < rows; row += 1) this.#feeds.putRow("state", rows, row, states[start + row]!);
-      await this.#model.run(this.#feeds.tensors(rows), this.#fetches.tensors(rows));
-      for (let row = 0; row < rows; row += 1) this.#fetches.takeRow("nextState", rows, row, states[start + row]!);
+      const size = this.#model.rowsFor(rows, batchMax);
+      for (let row = 0; row < rows; row += 1) this.#feeds.putRow("state", size, row, states[start + row]!);
+      await this.#run(size);
+      for (let row = 0; row < rows; row += 1) this.#fetches.takeRow("nextState", size, row, states[start + row]!);
       probabilities.set(this.#fetches.memory("prob").subarray(0, rows), start);
     }
   }
 
-  /** Runs the batch sizes at both ends, so that the first call does not pay for it. */
-  async warm(): Promise<void> {
-    for (const rows of new Set([1, this.#feeds.batchMax])) {
-      await this.#model.run(this.#feeds.tensors(rows), this.#fetches.tensors(rows));
-    }
+  warm(): Promise<void> {
+    return warmBuckets(this.#feeds.batchMax, (rows) => this.#run(rows));
   }
 
   release(): Promise<void> {
     return this.#model.release();
+  }
+
+  async #run(rows: number): Promise<void> {
+    await this.#model.run(this.#feeds.tensors(rows), this.#fetches.tensors(rows));
   }
 }

@@ -7,6 +7,7 @@ import { assert } from "../../base/assert.js";
 import { LIMITS } from "../../base/limits.js";
 import { msToSamples } from "../../base/units.js";
 import { BatchBuffers } from "../../gpu/batch-buffers.js";
+import { warmBuckets } from "../../gpu/buckets.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
 import type { AdvanceReport } from "../family.js";
 import { packedStateFloats } from "../packed-state.js";
@@ -135,9 +136,8 @@ export class AcousticModel {
     return new AcousticStream(this.#stateFloats, sink);
   }
 
-  /** Runs the batch sizes at both ends, so that the first segment does not pay for it. */
-  async warm(): Promise<void> {
-    for (const rows of new Set([1, this.#feeds.batchMax])) await this.#run(rows);
+  warm(): Promise<void> {
+    return warmBuckets(this.#feeds.batchMax, (rows) => this.#run(rows));
   }
 
   /**
@@ -167,15 +167,15 @@ export class AcousticModel {
   }
 
   async #step(batch: readonly AcousticStream[]): Promise<void> {
-    const rows = batch.length;
+    const size = this.model.rowsFor(batch.length, this.#feeds.batchMax);
     for (const [row, stream] of batch.entries()) {
       stream.fill(this.#feeds.memory("pcm"), row * CHUNK_SAMPLES);
-      this.#feeds.putRow("state", rows, row, stream.state);
+      this.#feeds.putRow("state", size, row, stream.state);
     }
-    await this.#run(rows);
+    await this.#run(size);
     const logp = this.#fetches.memory("logp");
     for (const [row, stream] of batch.entries()) {
-      this.#fetches.takeRow("nextState", rows, row, stream.state);
+      this.#fetches.takeRow("nextState", size, row, stream.state);
       const early = stream.consume();
       const from = (row * CHUNK_SLOTS + early) * this.#labelCount;
       if (early < CHUNK_SLOTS) stream.sink(logp, from, CHUNK_SLOTS - early);
