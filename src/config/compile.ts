@@ -62,6 +62,7 @@ function planModel(draft: ModelDraft): PlanModel {
     replicas: config.replicas,
     batchMax: config.batch.max,
     batchWaitMs: config.batch.waitMs,
+    session: config.session,
   };
 }
 

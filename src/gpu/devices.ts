@@ -1,9 +1,8 @@
 /** What the configuration's `device` may name, and what ONNX Runtime is told for it. */
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { reasonOf, SyrinxError } from "../base/errors.js";
-import { type InferenceSession, listSupportedBackends } from "./ort.js";
+import { type InferenceSession, listSupportedBackends, runtimeFolder } from "./ort.js";
 
 export const DEVICE_KINDS = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
 export type DeviceKind = (typeof DEVICE_KINDS)[number];
@@ -49,12 +48,6 @@ export function whyAbsent(kind: DeviceKind): string | undefined {
   }
   if (kind !== "cuda" || existsSync(join(runtimeFolder(), CUDA_LIBRARY))) return undefined;
   return `${CUDA_LIBRARY} is not in ${runtimeFolder()}; docs/DEVICES.md says where it comes from`;
-}
-
-/** The folder of ONNX Runtime's library, beside which it looks for providers. */
-function runtimeFolder(): string {
-  const main = createRequire(import.meta.url).resolve("onnxruntime-node");
-  return join(dirname(main), "..", "bin", "napi-v6", process.platform, process.arch);
 }
 
 export function deviceName({ kind, index }: Device): string {

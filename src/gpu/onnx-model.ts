@@ -10,7 +10,7 @@ import { deviceName, parseDevice } from "./devices.js";
 import type { DeclaredTensor } from "./expect-tensors.js";
 import type { InferenceSession } from "./ort.js";
 import { type Placement, place } from "./placement.js";
-import { DEFAULT_SESSION, type SessionSettings } from "./session.js";
+import { DEFAULT_SESSION, type SessionSettings } from "./session-settings.js";
 import type { TrialShape } from "./trial.js";
 
 /** Larger files are described by size alone: hashing them would delay the start. */

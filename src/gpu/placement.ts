@@ -4,7 +4,8 @@ import { CPU, type Device, deviceName, parseDevice, shortReason, whyAbsent } fro
 import { readOnnxFile } from "./onnx-file.js";
 import type { InferenceSession } from "./ort.js";
 import { refuseInt8 } from "./precision.js";
-import { createSession, type SessionSettings } from "./session.js";
+import { createSession } from "./session.js";
+import type { SessionSettings } from "./session-settings.js";
 import { runTrial, TRIAL_DIFFERENCE_MAX, type Trial, type TrialShape, trialFeeds } from "./trial.js";
 
 export interface PlacementRequest {

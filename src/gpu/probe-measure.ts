@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { CPU, type Device, type DeviceKind, executionProviders } from "./devices.js";
 import { InferenceSession, Tensor } from "./ort.js";
-import { createSession, DEFAULT_SESSION } from "./session.js";
+import { createSession } from "./session.js";
+import { DEFAULT_SESSION } from "./session-settings.js";
 import { int8Product, productChain } from "./tiny-models.js";
 import { runTrial, trialFeeds } from "./trial.js";
 

@@ -1,24 +1,8 @@
-/** ONNX Runtime's sessions: their settings, and what a failure to make one means. */
+/** ONNX Runtime's sessions: how they are made, and what a failure to make one means. */
 import { SyrinxError } from "../base/errors.js";
 import { CPU, type Device, deviceName, executionProviders, shortReason } from "./devices.js";
 import { InferenceSession } from "./ort.js";
-
-export const OPTIMISE_LEVELS = ["all", "extended", "basic", "none"] as const;
-
-/** `session` of a model in the configuration. */
-export interface SessionSettings {
-  /**
-   * Threads that one step may use on the CPU, for what an accelerator leaves to it too. More than one helps large models
-   * only: small ones lose more by waking threads than they win, and scale by batch and by workers.
-   */
-  readonly threads: number;
-  /** Keep freed memory for the next step. Without it steps are slower, and an idle model holds less. */
-  readonly arena: boolean;
-  /** How far ONNX Runtime may rewrite the graph when loading. */
-  readonly optimise: (typeof OPTIMISE_LEVELS)[number];
-}
-
-export const DEFAULT_SESSION: SessionSettings = { threads: 1, arena: true, optimise: "all" };
+import { DEFAULT_SESSION, type SessionSettings } from "./session-settings.js";
 
 /** Blocks this thread while ONNX Runtime optimises the graph. Throws MODEL_FILE_INVALID and DEVICE_UNAVAILABLE. */
 export async function createSession(

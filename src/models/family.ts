@@ -7,7 +7,7 @@
  */
 import type { ZodType } from "zod";
 import type { Clock } from "../base/clock.js";
-import type { SessionSettings } from "../gpu/session.js";
+import type { SessionSettings } from "../gpu/session-settings.js";
 
 export type ModelTask = "vad" | "stt" | "tts";
 

@@ -126,6 +126,7 @@ describe("plan of a chain", () => {
       replicas: 1,
       batchMax: 32,
       batchWaitMs: 0,
+      session: { threads: 1, arena: true, optimise: "all" },
     });
     assert.equal(plan.models[1]!.batchMax, 16);
   });
