@@ -64,8 +64,14 @@ export function executionProviders({ kind, index }: Device): InferenceSession.Ex
   return [kind];
 }
 
-/** ONNX Runtime's messages carry source positions and stack traces; the first line's end says what is wrong. */
+/**
+ * ONNX Runtime's messages carry source positions, the condition that did not hold, and stack traces; the first line's end
+ * says what is wrong.
+ */
 export function shortReason(error: unknown): string {
-  const line = reasonOf(error).split("\n")[0]!.trim();
+  const line = reasonOf(error)
+    .split("\n")[0]!
+    .replace(/^.* was false\. /, "")
+    .trim();
   return line.length > 300 ? `…${line.slice(-299)}` : line;
 }

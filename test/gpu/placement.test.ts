@@ -7,7 +7,7 @@ import { SyrinxError } from "../../src/base/errors.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import { bucketFor, bucketSizes, warmBuckets } from "../../src/gpu/buckets.js";
 import { parseNvidiaSmi } from "../../src/gpu/cards.js";
-import { CPU, executionProviders, parseDevice, whyAbsent } from "../../src/gpu/devices.js";
+import { CPU, executionProviders, parseDevice, shortReason, whyAbsent } from "../../src/gpu/devices.js";
 import { readOnnxFile } from "../../src/gpu/onnx-file.js";
 import { InferenceSession, Tensor } from "../../src/gpu/ort.js";
 import { place } from "../../src/gpu/placement.js";
@@ -248,6 +248,13 @@ describe("devices", () => {
       { name: "Tesla" },
     ]);
     assert.deepEqual(parseNvidiaSmi(""), []);
+  });
+
+  test("that fail say why without ONNX Runtime's source positions and conditions", () => {
+    const native =
+      "/src/webgpu_context.cc:136 void f()::<lambda()> status == Success was false. No supported adapters\n at g()";
+    assert.equal(shortReason(new Error(native)), "No supported adapters");
+    assert.equal(shortReason(new Error("x".repeat(400))), `…${"x".repeat(299)}`);
   });
 
   test("are read from the configuration's words", () => assert.deepEqual(parseDevice("cpu"), CPU));
