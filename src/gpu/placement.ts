@@ -109,7 +109,13 @@ async function tryAgainstCpu(
   } finally {
     await cpu.release();
   }
-  if (trial.difference <= TRIAL_DIFFERENCE_MAX) return trial;
+  refuseWrongAnswers(trial, path, device);
+  return trial;
+}
+
+/** Throws DEVICE_WRONG_ANSWERS if the device was further off than rounding explains. */
+export function refuseWrongAnswers(trial: Pick<Trial, "difference" | "output">, path: string, device: Device): void {
+  if (trial.difference <= TRIAL_DIFFERENCE_MAX) return;
   const difference = `${trial.output} is off by ${percent(trial.difference)} of its largest number`;
   throw new SyrinxError("DEVICE_WRONG_ANSWERS", { path, device: deviceName(device), difference });
 }

@@ -10,7 +10,7 @@ import { parseNvidiaSmi } from "../../src/gpu/cards.js";
 import { CPU, executionProviders, parseDevice, shortReason, whyAbsent } from "../../src/gpu/devices.js";
 import { readOnnxFile } from "../../src/gpu/onnx-file.js";
 import { InferenceSession, Tensor } from "../../src/gpu/ort.js";
-import { place } from "../../src/gpu/placement.js";
+import { place, refuseWrongAnswers } from "../../src/gpu/placement.js";
 import { int8Operators, refuseInt8 } from "../../src/gpu/precision.js";
 import { listDevices, readProbe } from "../../src/gpu/probe.js";
 import { createSession, sessionOptions } from "../../src/gpu/session.js";
@@ -137,6 +137,25 @@ describe("a trial", () => {
     assert.equal(await difference("Sqrt", 1, -1, 8), Number.POSITIVE_INFINITY);
     const small = await difference("Tanh", 0.001, 0.01);
     assert.ok(small > 0 && small < TRIAL_DIFFERENCE_MAX);
+  });
+});
+
+describe("answers", () => {
+  const told = (difference: number): string => {
+    try {
+      refuseWrongAnswers({ difference, output: "state" }, "some.onnx", { kind: "webgpu", index: 0 });
+    } catch (error) {
+      assert.ok(error instanceof SyrinxError && error.code === "DEVICE_WRONG_ANSWERS");
+      return error.message;
+    }
+    return "";
+  };
+
+  test("are refused from a hundredth of the largest number on, and when they are no numbers", () => {
+    assert.equal(told(0), "");
+    assert.equal(told(TRIAL_DIFFERENCE_MAX), "");
+    assert.match(told(0.0231), /some\.onnx gives other answers on webgpu .*: state is off by 2\.3 % of its largest/);
+    assert.match(told(Number.POSITIVE_INFINITY), /more than can be said/);
   });
 });
 

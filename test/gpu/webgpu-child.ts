@@ -6,7 +6,10 @@
 import { join } from "node:path";
 import { isSyrinxError } from "../../src/base/errors.js";
 import { packageRoot } from "../../src/base/package-root.js";
+import { int64Scalar } from "../../src/gpu/batch-buffers.js";
 import { openOnnxModel } from "../../src/gpu/onnx-model.js";
+import { InferenceSession } from "../../src/gpu/ort.js";
+import { runTrial, trialFeeds } from "../../src/gpu/trial.js";
 import type { VadModel } from "../../src/models/family.js";
 import { fireredVadFamily } from "../../src/models/firered-vad.js";
 import { sileroFamily } from "../../src/models/silero.js";
@@ -20,6 +23,8 @@ export interface WebGpuReport {
   readonly texts: readonly [cpu: string, webgpu: string];
   readonly device: string;
   readonly why: readonly string[];
+  /** How far off Silero is in the provider's default layout, as a trial sees it; undefined without its file. */
+  readonly defaultLayout?: number;
   /** Code of the error that an int8 file ended with. */
   readonly int8: string;
 }
@@ -82,6 +87,15 @@ async function int8Refusal(path: string): Promise<string> {
   );
 }
 
+/** A session as `executionProviders` would make it without naming the layout. */
+async function inDefaultLayout(path: string): Promise<number> {
+  const cpu = await InferenceSession.create(path, { logSeverityLevel: 3 });
+  const webgpu = await InferenceSession.create(path, { executionProviders: ["webgpu"], logSeverityLevel: 3 });
+  const dims = { input: [BATCH_MAX, 576], state: [2, BATCH_MAX, 128] };
+  const feeds = trialFeeds(cpu.inputMetadata, { dims, values: { sr: int64Scalar(16_000) } });
+  return (await runTrial(cpu, webgpu, feeds!)).difference;
+}
+
 const silero = sharedFile("models", "vad", "silero_vad_16k_op15.onnx");
 const firered = sharedFile("models", "vad", "fireredvad_stream_vad_with_cache.onnx");
 const cmvn = sharedFile("models", "vad", "fireredvad_cmvn.ark");
@@ -101,6 +115,7 @@ const report: WebGpuReport = {
   texts: [cpu.text, webgpu.text],
   device: webgpu.device,
   why,
+  ...(silero !== undefined && { defaultLayout: await inDefaultLayout(silero) }),
   int8: await int8Refusal(process.argv[2]!),
 };
 process.stdout.write(`${JSON.stringify(report)}\n`);

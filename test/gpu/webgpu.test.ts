@@ -7,6 +7,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { whyAbsent } from "../../src/gpu/devices.js";
 import { int8Product } from "../../src/gpu/tiny-models.js";
+import { TRIAL_DIFFERENCE_MAX } from "../../src/gpu/trial.js";
 import type { WebGpuReport } from "./webgpu-child.js";
 
 /**
@@ -75,6 +76,11 @@ describe("WebGPU on a software driver", { skip: skip ?? false, timeout: CHILD_MS
   test("says that the answers were checked, and how far off they were", () => {
     assert.equal(report.why.length, Object.keys(report.vads).length + 1);
     for (const why of report.why) assert.match(why, /as configured; answers checked: off by \S+ % from the CPU/);
+  });
+
+  test("in ONNX Runtime's default layout is caught by a trial; if not, the layout need not be named any more", (t) => {
+    if (report.defaultLayout === undefined) return t.skip("Silero's file is not in ../shared/models");
+    assert.ok(report.defaultLayout > TRIAL_DIFFERENCE_MAX, `off by ${report.defaultLayout} only`);
   });
 
   test("refuses int8 before it loads the file", () => assert.equal(report.int8, "DEVICE_PRECISION"));
