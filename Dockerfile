@@ -1,10 +1,11 @@
 # The CPU image:      docker build -t syrinx .
-# With CUDA 12:       docker build -t syrinx:cuda --target cuda .
+# With CUDA 13:       docker build -t syrinx:cuda --target cuda .
 # What to run:        docs/OPERATIONS.md, "Docker"
 
 # Pin these by digest for builds that must be repeatable.
 ARG NODE_IMAGE=node:22-bookworm-slim
-ARG CUDA_IMAGE=nvidia/cuda:12.6.3-cudnn-runtime-ubuntu22.04
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+ARG CUDA_IMAGE=nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04
 
 # --- build: compiles, and leaves only what runs -------------------------------------------------------------------
 FROM ${NODE_IMAGE} AS build
@@ -22,15 +23,24 @@ RUN npm run build \
  && cd /app \
  && rm -rf dist/test dist/bench dist/examples dist/.tsbuildinfo src test bench examples training scripts
 
-# --- cuda-libraries: the CUDA provider of exactly the version of onnxruntime-node, from its vendor's feed ---------
-FROM build AS cuda-libraries
-RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
+# --- cuda-libraries: the CUDA provider of exactly the version of onnxruntime-node, out of the Python wheel -----------
+FROM ${PYTHON_IMAGE} AS cuda-libraries
+WORKDIR /libraries
+COPY --from=build /app/node_modules/onnxruntime-node/package.json ./
+RUN version="$(python -c 'import json; print(json.load(open("package.json"))["version"])')" \
+ && pip download --no-cache-dir --no-deps --only-binary=:all: -d wheel "onnxruntime-gpu==$version" \
+ && python -m zipfile -e wheel/*.whl . \
+ && rm -rf wheel
 
 # --- cuda: the same program on a base that has CUDA and cuDNN; run it with `--gpus all` ----------------------------
 FROM ${CUDA_IMAGE} AS cuda
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
-COPY --from=cuda-libraries /app ./
+COPY --from=build /app ./
+COPY --from=cuda-libraries \
+  /libraries/onnxruntime/capi/libonnxruntime_providers_cuda.so \
+  /libraries/onnxruntime/capi/libonnxruntime_providers_shared.so \
+  ./node_modules/onnxruntime-node/bin/napi-v6/linux/x64/
 ENV NODE_ENV=production ORT_DISABLE_TELEMETRY=1
 USER 10001
 EXPOSE 8080

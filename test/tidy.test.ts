@@ -206,7 +206,7 @@ const BANS: readonly Ban[] = [
       "src/config/source.ts": "after a call that always throws, for the compiler",
       "src/frames/codec.ts": "a programmer's error: frames imports nothing",
       "src/frames/view.ts": "a programmer's error: frames imports nothing",
-      "src/gpu/devices.ts": "caught by its caller, becomes a device's reason",
+      "src/gpu/probe-measure.ts": "caught by its caller, becomes a device's reason",
       "src/models/starter-ctc/decoder/lexicon-file.ts": "caught by its caller, becomes MODEL_FILE_INVALID",
       "src/runtime/call.ts": "wraps what an owner's callback threw, for the log",
     },

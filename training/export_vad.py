@@ -43,30 +43,30 @@ from vad_network import (
 
 FILE = "vad.onnx"
 FAST = BANDS + len(LAGS)
-# Parts of the state, in order: samples, means and their weight, features two windows ago and one, each block's windows
-# that a tap sees and those between, two memories.
-PARTS = [TAIL, BANDS, 1, FAST, FAST]
-for dilation in DILATIONS:
-    PARTS += [CHANNELS, (dilation - 1) * CHANNELS] * 2 if dilation > 1 else [CHANNELS, CHANNELS]
-PARTS += [MEMORY, MEMORY]
+# The state: samples; means of bands and their weight; features two windows ago and one; of each block the windows that a
+# tap sees and those between; two memories. An accelerator takes few tensors in one operator, so that parts have parts.
+PARTS = [[TAIL], [BANDS, 1], [FAST, FAST]]
+PARTS += [[CHANNELS, (dilation - 1) * CHANNELS] * 2 if dilation > 1 else [CHANNELS, CHANNELS] for dilation in DILATIONS]
+PARTS += [[MEMORY, MEMORY]]
 
 
 class SplitState(GraphWriter):
-    """A writer of a graph whose recurrent state is one tensor f32 [batch, floats], split once and joined once."""
+    """A writer of a graph whose recurrent state is one tensor f32 [batch, floats], split and joined in two steps."""
 
     def __init__(self):
         super().__init__()
-        self._left = self.split("state", PARTS)
+        self._left = list(zip(self.split("state", [sum(sizes) for sizes in PARTS]), PARTS))
         self._next = []
-        self.floats = sum(PARTS)
+        self.floats = sum(map(sum, PARTS))
 
     def take(self):
-        """The next part of the incoming state, [batch, floats of it]."""
-        return self._left.pop(0)
+        """The pieces of the next part of the incoming state, each [batch, floats of it]."""
+        part, sizes = self._left.pop(0)
+        return self.split(part, sizes) if len(sizes) > 1 else [part]
 
-    def put(self, *parts):
-        """What the next run takes in the same order."""
-        self._next += parts
+    def put(self, *pieces):
+        """The same part for the next run."""
+        self._next.append(self.concat(pieces, 1) if len(pieces) > 1 else pieces[0])
 
     def write_next(self, output):
         assert not self._left and len(self._next) == len(PARTS), "every part is taken and put back"
@@ -82,7 +82,7 @@ def write_spectrum(g, pcm):
     angle = 2 * np.pi * offset * BINS[None, :] / FRAME
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * offset / FRAME)
     transform = np.concatenate([hann * np.cos(angle), hann * np.sin(angle)], axis=1)
-    frame = g.concat([g.take(), pcm], 1)
+    frame = g.concat([*g.take(), pcm], 1)
     g.put(g.slice(pcm, 1, WINDOW - TAIL, None))
     parts = g.node("MatMul", [frame, g.weight("dft", transform, half=True)])
     squares = g.node("Mul", [parts, parts])
@@ -107,10 +107,11 @@ def write_features(g):
     """
     power, magnitudes = write_spectrum(g, "pcm")
     log = g.node("Log", [power])
-    sums = write_mean(g, log, LEVEL_WINDOWS, g.take())
+    before, weight = g.take()
+    sums = write_mean(g, log, LEVEL_WINDOWS, before)
     # The mean of ones from zero: divided by it, the means are right from the first window on.
     decay = np.exp(-1 / np.float32(LEVEL_WINDOWS))
-    weight = g.node("Add", [g.node("Mul", [g.take(), g.scalar(decay)]), g.scalar(1 - decay)])
+    weight = g.node("Add", [g.node("Mul", [weight, g.scalar(decay)]), g.scalar(1 - decay)])
     g.put(sums, weight)
     bands = g.node("Div", [sums, weight])
     level = g.node("ReduceMean", [bands], axes=[-1], keepdims=1)
@@ -151,12 +152,11 @@ def matrices_from_graph(path):
 def write_taps(g, x, dilation):
     """What three taps of a causal convolution see: x two dilations ago, one ago, and x."""
     if dilation == 1:
-        oldest, middle = g.take(), g.take()
+        oldest, middle = g.take()
         g.put(middle, x)
-        return [oldest, middle, x]
-    oldest, behind, middle, between = (g.take() for _ in range(4))
-    # Parts are as long as in the state, though each moves on by one window.
-    g.put(*g.split(g.concat([behind, middle, between, x], 1), [CHANNELS, (dilation - 1) * CHANNELS] * 2))
+    else:
+        oldest, behind, middle, between = g.take()
+        g.put(behind, middle, between, x)
     return [oldest, middle, x]
 
 
@@ -175,10 +175,11 @@ def vad_model(layers):
     x = layer("first", *write_taps(g, fast, 1), slow)
     for i, dilation in enumerate(DILATIONS):
         x = g.node("Add", [x, layer(f"block.{i}", *write_taps(g, x, dilation))])
-    for i in range(2):
-        memory = write_mean(g, layer(f"write.{i}", x), MEMORY_WINDOWS, g.take())
-        g.put(memory)
-        x = g.node("Add", [x, layer(f"read.{i}", x, memory)])
+    memories = []
+    for i, before in enumerate(g.take()):
+        memories.append(write_mean(g, layer(f"write.{i}", x), MEMORY_WINDOWS, before))
+        x = g.node("Add", [x, layer(f"read.{i}", x, memories[-1])])
+    g.put(*memories)
     g.node("Sigmoid", [dense("out", x)], "prob")
     g.write_next("nextState")
     facts = {

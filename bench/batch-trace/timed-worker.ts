@@ -8,6 +8,7 @@ import type { Clock } from "../../src/base/clock.js";
 import { FRAME_SAMPLES } from "../../src/base/units.js";
 import { EDGE_IN, EDGE_OUT, type Plan } from "../../src/config/plan.js";
 import { type FrameKind, FrameView, type MetaOf } from "../../src/frames/index.js";
+import { DEFAULT_SESSION } from "../../src/gpu/session-settings.js";
 import type { Model, ModelTask } from "../../src/models/family.js";
 import { CallWords } from "../../src/ring/index.js";
 import { buildLoop } from "../../src/runtime/entry/build-loop.js";
@@ -192,6 +193,7 @@ function onePlan(task: ModelTask, { max, waitMs, deadlineMs, options }: BatchWay
         batchMax: max,
         batchWaitMs: waitMs,
         batchDeadlineMs: deadlineMs,
+        session: DEFAULT_SESSION,
       },
     ],
     nodes: [

@@ -116,9 +116,17 @@ export const ERRORS = {
   ),
   CLI_OPTION_INVALID: row("{option} cannot be {value}: expected {expected}", "See --help for the command."),
   INTERNAL: row("an internal error: {reason}", "Report this with the log lines around it.", 1011),
+  DEVICE_PRECISION: row(
+    "{path} computes in int8 ({operators}), which device {device} does not",
+    "Give {device} the fp16 or fp32 file of this model, or use `device: cpu` for this one.",
+  ),
   DEVICE_UNAVAILABLE: row(
     "device {device} is not available here: {reason}",
     "Use `device: cpu` or `device: auto`; `syrinx devices` lists what works on this machine.",
+  ),
+  DEVICE_WRONG_ANSWERS: row(
+    "{path} gives other answers on {device} than on the CPU: {difference}",
+    "Use `device: cpu` for this model. The provider or the driver computes wrong; a newer one may not.",
   ),
   LLM_GARBAGE: row(
     "the language model at {url} answered something that is not a chat completion: {reason}",

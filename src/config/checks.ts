@@ -210,7 +210,7 @@ export function checkThreads(
 ): void {
   const used = new Set(graphs.flatMap((graph) => graph.nodes.map((node) => node.model?.name)));
   const loaded = models.filter((model) => model.config !== undefined && used.has(model.name));
-  const threadCount = loaded.reduce((sum, model) => sum + model.config!.replicas, 0);
+  const threadCount = loaded.reduce((sum, { config }) => sum + config!.replicas * config!.session.threads, 0);
   const most = [...loaded].sort((a, b) => b.config!.replicas - a.config!.replicas)[0];
   if (most === undefined || threadCount <= coreCount) return;
   const message = `${threadCount} model threads on ${coreCount} ${coreCount === 1 ? "core" : "cores"}`;

@@ -70,6 +70,7 @@ function planModel(draft: ModelDraft): PlanModel {
     batchMax: config.batch.max,
     batchWaitMs: config.batch.waitMs,
     batchDeadlineMs: config.batch.deadlineMs ?? DEADLINES_MS[draft.family!.task],
+    session: config.session,
   };
 }
 

@@ -3,6 +3,7 @@
  * contracts matched, options parsed. Serialisable: it is handed to every worker as is.
  */
 import type { FrameKind } from "../frames/kinds.js";
+import type { SessionSettings } from "../gpu/session-settings.js";
 import type { ModelTask } from "../models/family.js";
 
 /** Ends of edges that are not nodes. */
@@ -21,6 +22,7 @@ export interface PlanModel {
   readonly device: string;
   readonly replicas: number;
   readonly batchMax: number;
+  readonly session: SessionSettings;
   /** The longest that a ready row waits for company. 0: what is queued is the batch. */
   readonly batchWaitMs: number;
   /** How long after a frame came its answer should be there. */

@@ -4,10 +4,12 @@
  */
 import { z } from "zod";
 import { LIMITS } from "../base/limits.js";
+import { DEFAULT_SESSION, OPTIMISE_LEVELS } from "../gpu/session-settings.js";
 
 /** Bounds that only a configuration can pass. At each: problem `invalid-value`. */
 export const CONFIG_LIMITS = {
   replicas: 16,
+  sessionThreads: 64,
   batchRows: 256,
   batchWaitMs: 1_000,
   batchDeadlineMs: 10_000,
@@ -102,8 +104,31 @@ export const modulesSchema = z
   .max(CONFIG_LIMITS.modules)
   .describe("Your own modules; each exports actors (`defineActor`) or families (`defineFamily`).");
 
+const sessionSchema = z
+  .strictObject({
+    threads: z
+      .int()
+      .min(1)
+      .max(CONFIG_LIMITS.sessionThreads)
+      .default(DEFAULT_SESSION.threads)
+      .describe("Threads of one step on the CPU. More than one helps large models only."),
+    arena: z
+      .boolean()
+      .default(DEFAULT_SESSION.arena)
+      .describe("Keep the CPU memory of a step for the next one. Without: slower steps, less memory held."),
+    optimise: z
+      .enum(OPTIMISE_LEVELS)
+      .default(DEFAULT_SESSION.optimise)
+      .describe("How far ONNX Runtime may rewrite the graph when loading."),
+  })
+  .prefault({})
+  .describe("How ONNX Runtime is set up for this model.");
+
+/** Settings of the CPU that would do nothing for a model that was put elsewhere by name. */
+const CPU_SETTINGS = ["threads", "arena"] as const;
+
 /** What every model entry may say; the family adds its own keys. */
-export const modelSchema = z.strictObject({
+const modelKeys = z.strictObject({
   family: z.string().describe("The code that knows this model's tensors."),
   device: z
     .string()
@@ -134,6 +159,15 @@ export const modelSchema = z.strictObject({
     })
     .prefault({})
     .describe("Batching across calls."),
+  session: sessionSchema,
+});
+export const modelSchema = modelKeys.superRefine(({ device, session }, context) => {
+  if (device === "auto" || device === "cpu") return;
+  for (const key of CPU_SETTINGS) {
+    if (session[key] === DEFAULT_SESSION[key]) continue;
+    const message = `\`${key}\` is a setting of the CPU and does nothing on ${device}`;
+    context.addIssue({ code: "custom", path: ["session", key], message });
+  }
 });
 export type ModelConfig = z.infer<typeof modelSchema>;
 export const MODEL_KEYS = Object.keys(modelSchema.shape);

@@ -7,8 +7,8 @@
  * ones hold is left over from earlier steps, and what comes out of them is read by nobody.
  */
 import { BatchBuffers, type BatchedTensor, type OnnxTensors } from "./batch-buffers.js";
+import { bucketFor, warmBuckets } from "./buckets.js";
 import type { OnnxModel } from "./onnx-model.js";
-import { bucketRows } from "./step-times.js";
 import { KeptStepTimes, type StepTimesLog } from "./step-times-file.js";
 
 export interface BatchedStepSpec {
@@ -44,7 +44,7 @@ export class BatchedStep {
 
   /** The size at which so many rows are run, in [rows, batchMax]: what `putRow`, `run` and `takeRow` must be told. */
   sizeFor(rows: number): number {
-    return this.#isPadded ? bucketRows(rows, this.batchMax) : rows;
+    return this.#isPadded ? bucketFor(rows, this.batchMax) : rows;
   }
 
   /** Runs what is in `feeds` into `fetches`. Blocks the thread while the model computes. */
@@ -54,21 +54,12 @@ export class BatchedStep {
     this.times.observe(size, performance.now() - startMs);
   }
 
-  /**
-   * Runs sizes once, so that the first call does not pay for them: on the CPU those at both ends, elsewhere every size
-   * there is. The second run of each is what the table learns from.
-   */
-  async warm(): Promise<void> {
-    for (const size of this.#isPadded ? this.#sizes() : new Set([1, this.batchMax])) {
+  /** Runs every size twice, so that the first call does not pay for it; the second run is what the table learns from. */
+  warm(): Promise<void> {
+    return warmBuckets(this.batchMax, async (size) => {
       await this.#model.run(this.#inputsOf(size), this.fetches.tensors(size));
       await this.run(size);
-    }
-  }
-
-  #sizes(): Set<number> {
-    const sizes = new Set<number>();
-    for (let rows = 1; rows < this.batchMax; rows *= 2) sizes.add(rows);
-    return sizes.add(this.batchMax);
+    });
   }
 
   #inputsOf(size: number): OnnxTensors {

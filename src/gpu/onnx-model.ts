@@ -5,9 +5,12 @@ import { basename } from "node:path";
 import { assert } from "../base/assert.js";
 import { SyrinxError } from "../base/errors.js";
 import type { OnnxTensors } from "./batch-buffers.js";
-import { type ChosenDevice, chooseDevice, executionProviders, shortReason } from "./devices.js";
+import { deviceName, parseDevice } from "./devices.js";
 import type { DeclaredTensor } from "./expect-tensors.js";
-import { InferenceSession } from "./ort.js";
+import type { InferenceSession } from "./ort.js";
+import { type Placement, place } from "./placement.js";
+import { DEFAULT_SESSION, type SessionSettings } from "./session-settings.js";
+import type { TrialShapeOf } from "./trial.js";
 
 /** Larger files are described by size alone: hashing them would delay the start. */
 export const HASHED_BYTES_MAX = 64 * 1024 * 1024;
@@ -16,27 +19,31 @@ export interface OpenOptions {
   readonly path: string;
   /** As configured: `auto`, `cpu`, `cuda:0`, … */
   readonly device: string;
+  readonly session?: SessionSettings | undefined;
+  /** How to try the model on an accelerator before it is used there. */
+  readonly trial?: TrialShapeOf;
   log(level: "debug" | "info" | "warn", message: string, fields?: Record<string, unknown>): void;
 }
 
 /**
- * Loads a model file. Blocks this thread while ONNX Runtime optimises the graph.
- * Throws DEVICE_UNAVAILABLE, MODEL_FILE_MISSING, MODEL_FILE_INVALID.
+ * Loads a model file where it belongs (see `place`). Blocks this thread while ONNX Runtime optimises the graph and while
+ * the model is tried.
+ * Throws DEVICE_UNAVAILABLE, DEVICE_PRECISION, DEVICE_WRONG_ANSWERS, MODEL_FILE_MISSING, MODEL_FILE_INVALID.
  */
-export async function openOnnxModel({ path, device, log }: OpenOptions): Promise<OnnxModel> {
-  const chosen = chooseDevice(device);
+export async function openOnnxModel({ path, device, session, trial, log }: OpenOptions): Promise<OnnxModel> {
+  if (device !== "auto") parseDevice(device);
   const byteCount = await modelBytes(path);
   const startMs = performance.now();
-  const session = await createSession(path, chosen, device);
-  const model = new OnnxModel(session, path, chosen, await describe(path, byteCount));
-  const fields = { path, device: model.device, why: chosen.reason, loadMs: Math.round(performance.now() - startMs) };
-  log("info", "model loaded", fields);
+  const placed = await place({ path, device, settings: session ?? DEFAULT_SESSION, ...(trial && { trial }) });
+  const model = new OnnxModel(placed, path, await describe(path, byteCount));
+  const loadMs = Math.round(performance.now() - startMs);
+  log("info", "model loaded", { path, device: model.device, why: model.deviceReason, loadMs });
   return model;
 }
 
 export class OnnxModel {
   readonly path: string;
-  /** Where it runs: `cpu`, `cuda`, … */
+  /** Where it runs: `cpu`, `cuda:0`, … */
   readonly device: string;
   readonly deviceReason: string;
   /** File name, size, beginning of its sha256. */
@@ -47,11 +54,11 @@ export class OnnxModel {
   #isRunning = false;
   #isReleased = false;
 
-  constructor(session: InferenceSession, path: string, device: ChosenDevice, description: string) {
+  constructor({ session, device, reason }: Placement, path: string, description: string) {
     this.#session = session;
     this.path = path;
-    this.device = device.kind;
-    this.deviceReason = device.reason;
+    this.device = deviceName(device);
+    this.deviceReason = reason;
     this.description = description;
     this.inputs = session.inputMetadata.map(declared);
     this.outputs = session.outputMetadata.map(declared);
@@ -85,37 +92,6 @@ export class OnnxModel {
 function declared(value: InferenceSession.ValueMetadata): DeclaredTensor {
   if (value.isTensor) return { name: value.name, type: value.type, dims: value.shape };
   return { name: value.name, type: "no tensor", dims: [] };
-}
-
-function sessionOptions(device: ChosenDevice): InferenceSession.SessionOptions {
-  return {
-    executionProviders: executionProviders(device),
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-  };
-}
-
-async function createSession(path: string, chosen: ChosenDevice, device: string): Promise<InferenceSession> {
-  try {
-    return await InferenceSession.create(path, sessionOptions(chosen));
-  } catch (error) {
-    // A failure is the device's if the CPU can load the same file.
-    if (chosen.kind !== "cpu" && (await loadsOnCpu(path))) {
-      throw new SyrinxError("DEVICE_UNAVAILABLE", { device, reason: shortReason(error) }, error);
-    }
-    throw new SyrinxError("MODEL_FILE_INVALID", { path, reason: shortReason(error) }, error);
-  }
-}
-
-async function loadsOnCpu(path: string): Promise<boolean> {
-  try {
-    const session = await InferenceSession.create(path, sessionOptions({ kind: "cpu", index: 0, reason: "" }));
-    await session.release();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The size, after what can be said about a file without ONNX Runtime, whose messages would not help. */

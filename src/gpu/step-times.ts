@@ -7,7 +7,6 @@
  * and control", 1988). A prediction lies `DEVIATIONS` above the mean, about the 95th percentile: being late costs more
  * than being early. Between sizes that were seen it is a line, and more rows are never predicted to take less time.
  */
-import { assert } from "../base/assert.js";
 
 /** The largest step that is told apart from larger ones: 2^(BUCKETS − 1) rows. */
 const BUCKETS = 13;
@@ -130,12 +129,6 @@ export class StepTimes implements StepPredictor {
     if (ms > predictedMs) this.#overrunCount++;
     this.#errorShare += NEWEST_WEIGHT * (Math.abs(predictedMs - ms) / ms - this.#errorShare);
   }
-}
-
-/** The smallest power of two that is at least `rows`, and at most `rowsMax`: the size that a padded step is run at. */
-export function bucketRows(rows: number, rowsMax: number): number {
-  assert(rows >= 1 && rows <= rowsMax, "a step has at least one row and at most the largest batch's");
-  return Math.min(rowsMax, 2 ** Math.ceil(Math.log2(rows)));
 }
 
 /** 1 → 0, 2 → 1, 3 and 4 → 2, 5 to 8 → 3, … */

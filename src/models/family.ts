@@ -7,6 +7,7 @@
  */
 import type { ZodType } from "zod";
 import type { Clock } from "../base/clock.js";
+import type { SessionSettings } from "../gpu/session-settings.js";
 import type { StepPredictor } from "../gpu/step-times.js";
 
 export type ModelTask = "vad" | "stt" | "tts" | "denoise" | "turn";
@@ -18,6 +19,8 @@ export interface FamilyContext {
   readonly baseFolder: string;
   /** As configured: `auto`, `cpu`, `cuda:0`, `webgpu`, … */
   readonly device: string;
+  /** How ONNX Runtime is set up; its defaults if not given. */
+  readonly session?: SessionSettings;
   /** The largest number of calls in one step; buffers and warm-up are sized by it. */
   readonly batchMax: number;
   /** One line to the log: a constant message and data. Never a transcript, never audio. */
@@ -31,7 +34,7 @@ export interface FamilyDefinition<Task extends ModelTask = ModelTask, Options = 
   readonly options: ZodType<Options>;
   /**
    * Loads and warms the model. Blocks this thread while it does. Throws MODEL_FILE_MISSING, MODEL_FILE_INVALID,
-   * MODEL_TENSORS_MISMATCH, DEVICE_UNAVAILABLE.
+   * MODEL_TENSORS_MISMATCH, DEVICE_UNAVAILABLE, DEVICE_PRECISION, DEVICE_WRONG_ANSWERS.
    */
   open(options: Options, context: FamilyContext): Promise<ModelOf<Task>>;
 }

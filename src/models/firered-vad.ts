@@ -39,7 +39,9 @@ export const fireredVadFamily = defineFamily({
   open: async ({ file, cmvn }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const normaliser = await readKaldiCmvn(resolve(context.baseFolder, cmvn), MEL_BINS);
     const path = resolve(context.baseFolder, file);
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const { device, session, log } = context;
+    const trial = { dims: { feat: [1, WINDOW_FRAMES, MEL_BINS] } };
+    const model = await openOnnxModel({ path, device, session, trial, log });
     checkTensors(model);
     const vad = new FireredVad(model, normaliser);
     await vad.warm();

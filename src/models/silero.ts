@@ -16,6 +16,7 @@ import { BatchedStep } from "../gpu/batched-step.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
 import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
 import type { KeptStepTimes } from "../gpu/step-times-file.js";
+import type { TrialShape } from "../gpu/trial.js";
 import { defineFamily, type FamilyContext, type VadModel } from "./family.js";
 
 const NAME = "silero";
@@ -60,7 +61,9 @@ export const sileroFamily = defineFamily({
   options,
   open: async ({ file, windowSamples }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = resolve(context.baseFolder, file);
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const { device, session, batchMax, log } = context;
+    const trial = (inputs: ReadonlySet<string>): TrialShape => trialOf(inputs, windowSamples, batchMax);
+    const model = await openOnnxModel({ path, device, session, trial, log });
     const vad = new SileroVad(model, layoutOf(model, windowSamples), windowSamples, context);
     await vad.warm();
     return vad;
@@ -91,6 +94,16 @@ function layoutOf(model: OnnxModel, windowSamples: number): Layout {
     outputs: [{ name: "output", type: "float32", dims: ["batch", 1] }, ...recurrent("output")],
   });
   return layout;
+}
+
+/** How to try a file before it is known to be right: by the version whose tensors it has. */
+function trialOf(inputs: ReadonlySet<string>, windowSamples: number, batchMax: number): TrialShape {
+  const { contextSamples, recurrent } = inputs.has("h") ? V4 : V5;
+  const states = recurrent.map(({ input, rowDims: [layers, floats] }) => [input, [layers, batchMax, floats]] as const);
+  return {
+    dims: { input: [batchMax, contextSamples + windowSamples], ...Object.fromEntries(states) },
+    values: { sr: int64Scalar(GRAPH_RATE_HZ) },
+  };
 }
 
 /** Where a recurrent tensor stands in a call's state. */

@@ -24,7 +24,9 @@ export const starterVadFamily = defineFamily({
   options,
   open: async ({ file }: z.infer<typeof options>, context: FamilyContext): Promise<VadModel> => {
     const path = modelPath(file, context.baseFolder, "vad.onnx");
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const { device, session, batchMax, log } = context;
+    const trial = { dims: { pcm: [batchMax, WINDOW_SAMPLES], state: [batchMax, null] } };
+    const model = await openOnnxModel({ path, device, session, trial, log });
     const stateFloats = packedStateFloats(model, NAME, {
       pcm: { name: "pcm", type: "float32", dims: ["batch", WINDOW_SAMPLES] },
       output: { name: "prob", type: "float32", dims: ["batch", 1] },

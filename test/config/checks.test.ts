@@ -241,6 +241,21 @@ models: { v: { family: starter-vad, file: no-such.onnx }, w: { family: starter-v
     },
   ]);
 
+  test("a session's settings of the CPU are refused where the device is named and another", () => {
+    const model = (device: string, session: string) =>
+      `version: 1\nmodels: { v: { family: starter-vad, device: ${device}, session: ${session} } }\ngraphs: { g: [{ vad: { model: v } }] }`;
+    for (const [key, session] of [
+      ["threads", "{ threads: 4 }"],
+      ["arena", "{ arena: false }"],
+    ]) {
+      const problems = problemsOf(model("webgpu", session!), { coreCount: 8 });
+      assert.match(brief(problems)[0]!, new RegExp(`invalid-value models\\.v\\.session\\.${key}$`));
+      assert.match(formatProblems(problems), /does nothing on webgpu/);
+      for (const device of ["cpu", "auto"]) assert.deepEqual(problemsOf(model(device, session!), { coreCount: 8 }), []);
+    }
+    assert.deepEqual(problemsOf(model("webgpu", "{ optimise: basic, threads: 1 }")), []);
+  });
+
   test("replicas beyond the cores are a warning with both numbers", () => {
     const text =
       "version: 1\nmodels: { v: { family: starter-vad, replicas: 4 } }\ngraphs: { g: [{ vad: { model: v } }] }";
@@ -248,6 +263,8 @@ models: { v: { family: starter-vad, file: no-such.onnx }, w: { family: starter-v
     assert.deepEqual(brief(problems), ["2:47 threads-beyond-cores models.v.replicas"]);
     assert.match(problems[0]!.message, /4 model threads on 3 cores/);
     assert.deepEqual(problemsOf(text, { coreCount: 4 }), []);
+    const threads = text.replace("replicas: 4", "replicas: 2, session: { threads: 2 }");
+    assert.match(problemsOf(threads, { coreCount: 3 })[0]!.message, /4 model threads on 3 cores/);
   });
 
   test("single replicas are a warning from twice the cores on", () => {

@@ -127,6 +127,7 @@ describe("plan of a chain", () => {
       batchMax: 32,
       batchWaitMs: 0,
       batchDeadlineMs: 40,
+      session: { threads: 1, arena: true, optimise: "all" },
     });
     assert.equal(plan.models[1]!.batchMax, 16);
     assert.deepEqual(

@@ -13,7 +13,11 @@ const WINDOW = 320;
 
 /** The starter's detector, which runs on the CPU and says that it runs on `device`. */
 async function stepOn(device: "cpu" | "webgpu"): Promise<{ step: BatchedStep; release: () => Promise<void> }> {
-  const model = new OnnxModel(await InferenceSession.create(VAD), VAD, { kind: device, index: 0, reason: "" }, "vad");
+  const model = new OnnxModel(
+    { session: await InferenceSession.create(VAD), device: { kind: device, index: 0 }, reason: "" },
+    VAD,
+    "vad",
+  );
   const stateFloats = Number(model.inputs.find(({ name }) => name === "state")!.dims[1]);
   const step = new BatchedStep(model, {
     batchMax: BATCH_MAX,
@@ -69,14 +73,11 @@ describe("a batched step", () => {
     await Promise.all([exact.release(), padded.release()]);
   });
 
-  test("learns how long it takes from warming on, at both ends or at every size", async () => {
-    for (const [device, observed] of [
-      ["cpu", 2],
-      ["webgpu", 4],
-    ] as const) {
+  test("learns how long it takes from warming on, at every size", async () => {
+    for (const device of ["cpu", "webgpu"] as const) {
       const { step, release } = await stepOn(device);
       await step.warm();
-      assert.equal(step.times.observedCount, observed);
+      assert.equal(step.times.observedCount, 4);
       assert.ok(step.times.predictMs(1) > 0 && step.times.predictMs(BATCH_MAX) >= step.times.predictMs(1));
       await release();
     }

@@ -7,7 +7,7 @@ import { AssertionFailure } from "../../src/base/assert.js";
 import { type ErrorCode, isSyrinxError } from "../../src/base/errors.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import { BatchBuffers } from "../../src/gpu/batch-buffers.js";
-import { chooseDevice, executionProviders, listDevices } from "../../src/gpu/devices.js";
+import { executionProviders, parseDevice } from "../../src/gpu/devices.js";
 import { type OnnxModel, openOnnxModel } from "../../src/gpu/onnx-model.js";
 
 const VAD = join(packageRoot(), "models", "starter", "vad.onnx");
@@ -113,20 +113,7 @@ describe("a device", () => {
   });
 
   test("number goes to the provider", () => {
-    assert.deepEqual(executionProviders({ kind: "cuda", index: 3, reason: "" }), [{ name: "cuda", deviceId: 3 }]);
-    assert.deepEqual(executionProviders(chooseDevice("cpu")), ["cpu"]);
-  });
-
-  test("report covers every kind, and the CPU has run a matrix product", async () => {
-    const reports = await listDevices(["cpu", "coreml", "dml"]);
-    assert.deepEqual(
-      reports.map(({ name }) => name),
-      ["cpu", "coreml", "dml"],
-    );
-    const cpu = reports[0]!;
-    assert.ok(cpu.available && cpu.gigaflops! > 0, cpu.reason);
-    assert.match(cpu.reason, /cores$/);
-    assert.match(cpu.runtimeVersion, /^\d+\.\d+\.\d+/);
-    for (const { available, reason } of reports.slice(1)) assert.ok(available || reason.includes("Provider"), reason);
+    assert.deepEqual(executionProviders({ kind: "cuda", index: 3 }), [{ name: "cuda", deviceId: 3 }]);
+    assert.deepEqual(executionProviders(parseDevice("cpu")), ["cpu"]);
   });
 });

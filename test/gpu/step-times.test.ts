@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { seeded } from "../../src/base/prng.js";
-import { bucketRows, StepTimes } from "../../src/gpu/step-times.js";
+import { StepTimes } from "../../src/gpu/step-times.js";
 
 const SEED = 4_201;
 
@@ -107,9 +107,4 @@ describe("a table of step times", () => {
     assert.equal(times.remember([[100, 8, 50, 0]]), true);
     assert.equal(times.predictMs(8), 3);
   });
-});
-
-test("a padded step has the next power of two of rows, and never more than the largest batch", () => {
-  const sizes = [1, 2, 3, 4, 5, 8, 9, 17, 33, 48].map((rows) => bucketRows(rows, 48));
-  assert.deepEqual(sizes, [1, 2, 4, 4, 8, 8, 16, 32, 48, 48]);
 });

@@ -41,8 +41,8 @@ async function serve(pcm: Int16Array, batchWaitMs: number): Promise<Served> {
   }
   const text = await runtime.metrics();
   await runtime.drain();
-  const valueOf = (name: string): number => Number(new RegExp(`^syrinx_${name}{.*} (\\S+)$`, "m").exec(text)![1]);
-  return { events, batches: valueOf("batch_size_count"), waitSeconds: valueOf("batch_wait_seconds_sum") };
+  const metric = (name: string): number => Number(new RegExp(`^syrinx_${name}{.*} (\\S+)$`, "m").exec(text)![1]);
+  return { events, batches: metric("batch_size_count"), waitSeconds: metric("batch_wait_seconds_sum") };
 }
 
 describe("a worker whose batches may wait for company", { timeout: 60_000 }, () => {

@@ -1,5 +1,8 @@
 import type { Command } from "commander";
-import { listDevices } from "../../gpu/devices.js";
+import type { Card } from "../../gpu/cards.js";
+import { type DeviceReport, listDevices } from "../../gpu/probe.js";
+
+const INDENT = " ".repeat(18);
 
 export function addDevices(program: Command): void {
   program
@@ -19,9 +22,31 @@ async function devices(options: { readonly json?: boolean }): Promise<void> {
     process.stdout.write(`${JSON.stringify(reports)}\n`);
     return;
   }
-  for (const { name, available, reason, provider, runtimeVersion, gigaflops } of reports) {
-    const speed = gigaflops === undefined ? "" : `, ${gigaflops.toFixed(1)} GFLOP/s on one thread`;
-    process.stdout.write(`${name.padEnd(8)} ${available ? "works   " : "not here"} ${reason}${speed}\n`);
-    if (available) process.stdout.write(`${" ".repeat(18)}${provider} of ONNX Runtime ${runtimeVersion}\n`);
-  }
+  for (const report of reports) process.stdout.write(`${linesOf(report).join("\n")}\n`);
+}
+
+function linesOf(report: DeviceReport): string[] {
+  const { name, available, reason, provider, runtimeVersion, cards } = report;
+  const works = available ? "works" : "not here";
+  const details = available ? [`${provider} of ONNX Runtime ${runtimeVersion}`, ...measured(report)] : [];
+  const found = cards.map((card, index) => (name === "cuda" ? `cuda:${index} ${cardLine(card)}` : cardLine(card)));
+  return [
+    `${name.padEnd(8)} ${works.padEnd(8)} ${reason}`,
+    ...[...found, ...details].map((line) => `${INDENT}${line}`),
+  ];
+}
+
+function cardLine({ name, memoryMb, freeMemoryMb, driver }: Card): string {
+  const free = freeMemoryMb === undefined ? "" : ` (${freeMemoryMb} free)`;
+  const memory = memoryMb === undefined ? "" : `, ${memoryMb} MB${free}`;
+  return `${name}${memory}${driver === undefined ? "" : `, driver ${driver}`}`;
+}
+
+function measured({ name, gigaflops, gigaflopsFp16, int8, step }: DeviceReport): string[] {
+  const onThread = name === "cpu" ? " on one thread" : "";
+  const fp16 = gigaflopsFp16 === undefined ? "fp16 not computed" : `fp16 ${gigaflopsFp16.toFixed(1)}`;
+  const products = `products: f32 ${gigaflops?.toFixed(1)}, ${fp16} GFLOP/s${onThread}; int8 ${int8 ? "" : "not "}computed`;
+  if (step === undefined) return [products];
+  const off = name === "cpu" ? "" : `, off by ${(100 * step.difference).toPrecision(2)} % from the CPU`;
+  return [products, `starter-vad: ${step.ms.toFixed(2)} ms a step of ${step.rows} calls${off}`];
 }

@@ -53,7 +53,9 @@ export const starterCtcFamily = defineFamily({
   options,
   open: async ({ file, lexicon, beam }: z.infer<typeof options>, context: FamilyContext): Promise<SttModel> => {
     const path = modelPath(file, context.baseFolder, "stt-en.onnx");
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const { device, session, batchMax, log } = context;
+    const trial = { dims: { pcm: [batchMax, CHUNK_SAMPLES], state: [batchMax, null] } };
+    const model = await openOnnxModel({ path, device, session, trial, log });
     const acoustic = new AcousticModel(model, NAME, LABEL_COUNT, context);
     await acoustic.warm();
     const words = loadLexicon(lexicon === undefined ? starterFolder() : resolve(context.baseFolder, lexicon));

@@ -68,6 +68,7 @@ async function openModel(): Promise<Model | undefined> {
     baseFolder: plan.baseFolder,
     device: planned.device,
     batchMax: planned.batchMax,
+    session: planned.session,
     log: (level, message, fields) => log[level]({ model: planned.name, ...fields }, message),
   });
 }

@@ -90,9 +90,8 @@ describe("the phone network", () => {
   test("gives the same in steps that are filled up with spare rows, as on an accelerator", async () => {
     const path = join(FOLDER, "stt-en.onnx");
     const padding = new OnnxModel(
-      await InferenceSession.create(path),
+      { session: await InferenceSession.create(path), device: { kind: "webgpu", index: 0 }, reason: "" },
       path,
-      { kind: "webgpu", index: 0, reason: "" },
       "",
     );
     const padded = new AcousticModel(padding, "starter-ctc", LABEL_COUNT, familyContext(BATCH_MAX));
