@@ -4,6 +4,7 @@ import { assert } from "../base/assert.js";
 import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
+import { nemoCtcFamily } from "./nemo-ctc.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -14,6 +15,7 @@ export type AnyFamily = FamilyDefinition;
 const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
+  nemoCtcFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,

@@ -1,0 +1,80 @@
+/**
+ * A recogniser that advances many streams by turns: an encoder's run over those that have frames for it, then as many
+ * steps of a decoder network as their frames need, each over those that still have some. A stream joins or leaves between
+ * any two runs and keeps its own place.
+ */
+import { assert } from "../../base/assert.js";
+import type { AdvanceReport, SttModel, SttStream, SttStreamOptions } from "../family.js";
+import type { EncodedStream } from "./encoded-stream.js";
+import type { Transcriber } from "./transcriber.js";
+
+/** What a family's model can do with its streams. */
+export interface Stages<S> {
+  readonly device: string;
+  readonly description: string;
+  readonly lagSamples: number;
+  /** Rows of one run of the encoder, and of one of the decoder. */
+  readonly encoderBatchMax: number;
+  readonly decoderBatchMax: number;
+  create(): S;
+  /** Runs the encoder once over some of the batch, at least one, and pushes its frames. Returns how many. */
+  encode(batch: readonly S[]): Promise<number>;
+  /** One step of a decoder network. */
+  decode(batch: readonly S[]): Promise<void>;
+  release(): Promise<void>;
+}
+
+export class StagedModel<S extends EncodedStream<Transcriber>> implements SttModel {
+  readonly device: string;
+  readonly description: string;
+  readonly lagSamples: number;
+  readonly #stages: Stages<S>;
+  readonly #made = new WeakMap<SttStream, S>();
+
+  constructor(stages: Stages<S>) {
+    this.device = stages.device;
+    this.description = stages.description;
+    this.lagSamples = stages.lagSamples;
+    this.#stages = stages;
+  }
+
+  createStream(_options: SttStreamOptions): SttStream {
+    const stream = this.#stages.create();
+    this.#made.set(stream, stream);
+    return stream;
+  }
+
+  /**
+   * Decoding goes first: so the encoder's next run finds as many streams as possible. Among those that are ready the ones
+   * that had the fewest turns go first, so that a stream with much audio does not hold up the others.
+   */
+  async advance(streams: readonly SttStream[], isStale?: (index: number) => boolean): Promise<AdvanceReport> {
+    const own = streams.map((stream) => {
+      const made = this.#made.get(stream);
+      assert(made !== undefined, "a stream is advanced by the model that made it");
+      return made;
+    });
+    const turns = new Map<S, number>(own.map((stream) => [stream, 0]));
+    let runs = 0;
+    let rows = 0;
+    for (;;) {
+      const active = own.filter((stream, index) => stream.isReady && !isStale?.(index));
+      if (active.length === 0) return { runs, rows };
+      active.sort((one, other) => turns.get(one)! - turns.get(other)!);
+      const pending = active.filter(({ transcriber }) => transcriber.isPending);
+      runs += 1;
+      if (pending.length > 0) {
+        const batch = pending.slice(0, this.#stages.decoderBatchMax);
+        await this.#stages.decode(batch);
+        for (const stream of batch) turns.set(stream, turns.get(stream)! + 1);
+        rows += batch.length;
+      } else {
+        rows += await this.#stages.encode(active.slice(0, this.#stages.encoderBatchMax));
+      }
+    }
+  }
+
+  release(): Promise<void> {
+    return this.#stages.release();
+  }
+}
