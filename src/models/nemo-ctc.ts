@@ -50,6 +50,7 @@ async function load(files: ModelFolder, partialMs: number, { batchMax }: FamilyC
     lagSamples: partialLagSamples(partialMs),
     encoderBatchMax: encoder.batchMax,
     decoderBatchMax: batchMax,
+    first: "encoder",
     create: () =>
       new SegmentStream(
         { analysis, transcriber: new CtcTranscriber(table.blank), table, encoderFrameSamples },

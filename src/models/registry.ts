@@ -5,6 +5,7 @@ import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { nemoCtcFamily } from "./nemo-ctc.js";
+import { nemoTdtFamily } from "./nemo-tdt.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -16,6 +17,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
   nemoCtcFamily,
+  nemoTdtFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,

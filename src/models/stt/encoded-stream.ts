@@ -37,11 +37,6 @@ export abstract class EncodedStream<T extends Transcriber> implements SttStream 
     this.#encoderFrameSamples = encoderFrameSamples;
   }
 
-  /** The encoder has something to do, and the transcriber is through with what it did before. */
-  get wantsEncoder(): boolean {
-    return !this.transcriber.isPending && this.hasInput;
-  }
-
   get isReady(): boolean {
     return this.transcriber.isPending || this.hasInput;
   }

@@ -16,6 +16,11 @@ export interface Stages<S> {
   /** Rows of one run of the encoder, and of one of the decoder. */
   readonly encoderBatchMax: number;
   readonly decoderBatchMax: number;
+  /**
+   * Which goes first if some streams are ready for the one and some for the other. The encoder, where a stream needs it
+   * once: then all decode together. The decoder, where it is needed again and again: then all are encoded together.
+   */
+  readonly first: "encoder" | "decoder";
   create(): S;
   /** Runs the encoder once over some of the batch, at least one, and pushes its frames. Returns how many. */
   encode(batch: readonly S[]): Promise<number>;
@@ -45,8 +50,8 @@ export class StagedModel<S extends EncodedStream<Transcriber>> implements SttMod
   }
 
   /**
-   * Decoding goes first: so the encoder's next run finds as many streams as possible. Among those that are ready the ones
-   * that had the fewest turns go first, so that a stream with much audio does not hold up the others.
+   * Among those that are ready for a run the streams that had the fewest turns go first, so that one with much audio does
+   * not hold up the others.
    */
   async advance(streams: readonly SttStream[], isStale?: (index: number) => boolean): Promise<AdvanceReport> {
     const own = streams.map((stream) => {
@@ -61,20 +66,29 @@ export class StagedModel<S extends EncodedStream<Transcriber>> implements SttMod
       const active = own.filter((stream, index) => stream.isReady && !isStale?.(index));
       if (active.length === 0) return { runs, rows };
       active.sort((one, other) => turns.get(one)! - turns.get(other)!);
-      const pending = active.filter(({ transcriber }) => transcriber.isPending);
+      const batch = this.#choose(active);
+      for (const stream of batch) turns.set(stream, turns.get(stream)! + 1);
       runs += 1;
-      if (pending.length > 0) {
-        const batch = pending.slice(0, this.#stages.decoderBatchMax);
-        await this.#stages.decode(batch);
-        for (const stream of batch) turns.set(stream, turns.get(stream)! + 1);
-        rows += batch.length;
-      } else {
-        rows += await this.#stages.encode(active.slice(0, this.#stages.encoderBatchMax));
-      }
+      rows += await this.#run(batch);
     }
   }
 
   release(): Promise<void> {
     return this.#stages.release();
+  }
+
+  /** The streams of the next run, all for the same stage. */
+  #choose(active: readonly S[]): readonly S[] {
+    const { first, encoderBatchMax, decoderBatchMax } = this.#stages;
+    const pending = active.filter(({ transcriber }) => transcriber.isPending);
+    const waiting = active.filter(({ transcriber }) => !transcriber.isPending);
+    const decodes = waiting.length === 0 || (first === "decoder" && pending.length > 0);
+    return decodes ? pending.slice(0, decoderBatchMax) : waiting.slice(0, encoderBatchMax);
+  }
+
+  async #run(batch: readonly S[]): Promise<number> {
+    if (!batch[0]!.transcriber.isPending) return this.#stages.encode(batch);
+    await this.#stages.decode(batch);
+    return batch.length;
   }
 }
