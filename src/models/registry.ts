@@ -5,6 +5,7 @@ import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { nemoCtcFamily } from "./nemo-ctc.js";
+import { nemoStreamingFamily } from "./nemo-streaming.js";
 import { nemoTdtFamily } from "./nemo-tdt.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
@@ -17,6 +18,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
   nemoCtcFamily,
+  nemoStreamingFamily,
   nemoTdtFamily,
   sileroFamily,
   starterCtcFamily,

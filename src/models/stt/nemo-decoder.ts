@@ -4,13 +4,14 @@
  * exports and its place tells.
  */
 import { SyrinxError } from "../../base/errors.js";
-import type { DeclaredTensor, ExpectedTensor } from "../../gpu/expect-tensors.js";
-import { expectTensors } from "../../gpu/expect-tensors.js";
+import { type DeclaredTensor, type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
 import { type RowTensor, RowTensors } from "../../gpu/row-tensors.js";
 import { firstRun, fixedDim, inputOf, integerTypeOf, type ModelFolder } from "./model-folder.js";
-import { metadataCount } from "./nemo-facts.js";
+import { metadataCount, type NemoFacts } from "./nemo-facts.js";
 import type { TokenTable } from "./token-table.js";
+import type { TokenDecoder } from "./transcriber.js";
+import { type TransducerTranscriber, transducerDecoder } from "./transducer.js";
 import { FusedNetwork, RecurrentPredictor, SplitNetwork, type TransducerNetwork } from "./transducer-network.js";
 
 /** Both of them: what goes in and what comes out beside the state. */
@@ -19,40 +20,48 @@ const PREDICTED = ["outputs", "prednet_lengths"] as const;
 /** Durations that a token-and-duration model may have. More would be another kind of model. */
 const DURATIONS_MAX = 16;
 
-export interface NemoDecoder {
+interface Opened {
   readonly network: TransducerNetwork;
-  /** The networks' files; the last gives the logits. */
+  /** The file that gives the logits. */
   readonly model: OnnxModel;
 }
 
 interface Context {
   readonly family: string;
   readonly table: TokenTable;
-  /** Of the encoder's file: the state's dimensions, where a file leaves them free. */
-  readonly metadata: ReadonlyMap<string, string>;
+  readonly facts: NemoFacts;
   /** Width of an encoder frame. */
   readonly width: number;
 }
 
 /** Loads and checks. Throws MODEL_FILE_MISSING, MODEL_FILE_INVALID, MODEL_TENSORS_MISMATCH. */
-export async function openNemoDecoder(files: ModelFolder, context: Context): Promise<NemoDecoder> {
-  const decoder = files.has("decoder_joint") ? await openFused(files, context) : await openSplit(files, context);
-  await checkLogits(decoder, context);
-  return decoder;
+export async function openNemoDecoder(
+  files: ModelFolder,
+  context: Context,
+): Promise<TokenDecoder<TransducerTranscriber>> {
+  const opened = files.has("decoder_joint") ? await openFused(files, context) : await openSplit(files, context);
+  await checkLogits(opened, context);
+  const { table, facts } = context;
+  const symbolCount = table.pieces.length;
+  return transducerDecoder(opened.network, {
+    blank: table.blank,
+    symbolCount,
+    tokensPerFrameMax: facts.tokensPerFrameMax,
+  });
 }
 
-async function openFused(files: ModelFolder, { family, table, metadata, width }: Context): Promise<NemoDecoder> {
+async function openFused(files: ModelFolder, { family, table, facts, width }: Context): Promise<Opened> {
   const model = await files.model("decoder_joint");
-  const states = recurrentStates(model, family, metadata, [
+  const states = recurrentStates(model, family, facts.metadata, [
     { name: "encoder_outputs", type: "float32", dims: [null, width, null] },
   ]);
   const names = { ...targetNames(model), frames: "encoder_outputs", logits: "outputs" };
   return { network: new FusedNetwork(model, names, new RowTensors(states), table.blank), model };
 }
 
-async function openSplit(files: ModelFolder, { family, table, metadata, width }: Context): Promise<NemoDecoder> {
+async function openSplit(files: ModelFolder, { family, table, facts, width }: Context): Promise<Opened> {
   const predictor = await files.model("decoder");
-  const states = recurrentStates(predictor, family, metadata, []);
+  const states = recurrentStates(predictor, family, facts.metadata, []);
   const joiner = await files.model("joiner");
   expectTensors(joiner, family, {
     inputs: [
@@ -119,7 +128,7 @@ function without(tensors: readonly DeclaredTensor[], known: readonly string[]): 
 }
 
 /** One step over a silent frame: it shows that the files run, and how many logits they give. */
-async function checkLogits({ network, model }: NemoDecoder, { family, table, width }: Context): Promise<void> {
+async function checkLogits({ network, model }: Opened, { family, table, width }: Context): Promise<void> {
   const frame = new Float32Array(width);
   const { length } = await firstRun(model, () => network.step([{ row: network.createRow(), frame }]));
   const symbolCount = table.pieces.length;

@@ -6,10 +6,10 @@
 import { assert } from "../../base/assert.js";
 import type { AdvanceReport, SttModel, SttStream, SttStreamOptions } from "../family.js";
 import type { EncodedStream } from "./encoded-stream.js";
-import type { Transcriber } from "./transcriber.js";
+import type { TokenDecoder, Transcriber } from "./transcriber.js";
 
 /** What a family's model can do with its streams. */
-export interface Stages<S> {
+export interface Stages<T extends Transcriber, S> {
   readonly device: string;
   readonly description: string;
   readonly lagSamples: number;
@@ -21,22 +21,21 @@ export interface Stages<S> {
    * once: then all decode together. The decoder, where it is needed again and again: then all are encoded together.
    */
   readonly first: "encoder" | "decoder";
-  create(): S;
+  readonly decoder: TokenDecoder<T>;
+  createStream(transcriber: T): S;
   /** Runs the encoder once over some of the batch, at least one, and pushes its frames. Returns how many. */
   encode(batch: readonly S[]): Promise<number>;
-  /** One step of a decoder network. */
-  decode(batch: readonly S[]): Promise<void>;
   release(): Promise<void>;
 }
 
-export class StagedModel<S extends EncodedStream<Transcriber>> implements SttModel {
+export class StagedModel<T extends Transcriber, S extends EncodedStream<T>> implements SttModel {
   readonly device: string;
   readonly description: string;
   readonly lagSamples: number;
-  readonly #stages: Stages<S>;
+  readonly #stages: Stages<T, S>;
   readonly #made = new WeakMap<SttStream, S>();
 
-  constructor(stages: Stages<S>) {
+  constructor(stages: Stages<T, S>) {
     this.device = stages.device;
     this.description = stages.description;
     this.lagSamples = stages.lagSamples;
@@ -44,7 +43,7 @@ export class StagedModel<S extends EncodedStream<Transcriber>> implements SttMod
   }
 
   createStream(_options: SttStreamOptions): SttStream {
-    const stream = this.#stages.create();
+    const stream = this.#stages.createStream(this.#stages.decoder.create());
     this.#made.set(stream, stream);
     return stream;
   }
@@ -88,7 +87,7 @@ export class StagedModel<S extends EncodedStream<Transcriber>> implements SttMod
 
   async #run(batch: readonly S[]): Promise<number> {
     if (!batch[0]!.transcriber.isPending) return this.#stages.encode(batch);
-    await this.#stages.decode(batch);
+    await this.#stages.decoder.step(batch.map(({ transcriber }) => transcriber));
     return batch.length;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { SyrinxError } from "../../base/errors.js";
+import type { OnnxModel } from "../../gpu/onnx-model.js";
 
 /** Symbols of one table. At it: the file is refused. */
 export const TOKENS_MAX = 262_144;
@@ -36,4 +37,15 @@ export async function readTokenTable(path: string): Promise<TokenTable> {
   const blank = BLANKS.map((name) => pieces.indexOf(name)).find((id) => id >= 0);
   if (blank === undefined) throw invalid(`it has none of ${BLANKS.join(", ")}`);
   return { path, pieces: Array.from(pieces, (piece) => piece ?? ""), blank };
+}
+
+/** Throws MODEL_TENSORS_MISMATCH unless an output has one value for each symbol. */
+export function expectSymbols(
+  { path, pieces }: TokenTable,
+  found: number,
+  { model, family, output }: { model: OnnxModel; family: string; output: string },
+): void {
+  if (found === pieces.length) return;
+  const difference = `output ${output}: expected ${pieces.length} symbols as in ${path}, found ${found}`;
+  throw new SyrinxError("MODEL_TENSORS_MISMATCH", { path: model.path, family, difference });
 }

@@ -11,6 +11,13 @@ export interface Transcriber {
   reset(): void;
 }
 
+/** Makes the transcribers of a model's streams, and moves those on whose frames wait. */
+export interface TokenDecoder<T extends Transcriber> {
+  create(): T;
+  /** One step of all of them, each pending. */
+  step(batch: readonly T[]): Promise<void>;
+}
+
 /** The index of the largest of `values[from … to)`, counted from `from`; the first if several are. */
 export function argmax(values: Float32Array, from: number, to: number): number {
   let best = from;
@@ -72,4 +79,8 @@ export class CtcTranscriber implements Transcriber {
     const token = this.#tokens.pop()!;
     this.#tokens.push({ ...token, endFrame, probability: Math.max(token.probability, probability) });
   }
+}
+
+export function ctcDecoder(blank: number): TokenDecoder<CtcTranscriber> {
+  return { create: () => new CtcTranscriber(blank), step: async () => {} };
 }

@@ -7,7 +7,7 @@
  * many frames to go on, 0 included.
  */
 import { assert } from "../../base/assert.js";
-import { argmax, probabilityOf, type Transcriber } from "./transcriber.js";
+import { argmax, probabilityOf, type TokenDecoder, type Transcriber } from "./transcriber.js";
 import type { PredictorRow, TransducerNetwork } from "./transducer-network.js";
 import type { EmittedToken } from "./words.js";
 
@@ -90,12 +90,17 @@ export class TransducerTranscriber implements Transcriber {
   }
 }
 
-/** One step of a batch of streams, each at its own frame. */
-export async function stepTransducers(
+/** Steps a batch of streams, each at its own frame. */
+export function transducerDecoder(
   network: TransducerNetwork,
-  batch: readonly TransducerTranscriber[],
-): Promise<void> {
-  const logits = await network.step(batch);
-  const width = logits.length / batch.length;
-  for (const [row, transcriber] of batch.entries()) transcriber.decide(logits, row * width, (row + 1) * width);
+  rules: TransducerRules,
+): TokenDecoder<TransducerTranscriber> {
+  return {
+    create: () => new TransducerTranscriber(network, rules),
+    async step(batch) {
+      const logits = await network.step(batch);
+      const width = logits.length / batch.length;
+      for (const [row, transcriber] of batch.entries()) transcriber.decide(logits, row * width, (row + 1) * width);
+    },
+  };
 }

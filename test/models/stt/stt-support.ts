@@ -78,3 +78,22 @@ export function cutOff(path: string): void {
   const bytes = readFileSync(path);
   writeFileSync(path, bytes.subarray(0, bytes.length >> 1));
 }
+
+/** The text, whether the audio comes at once or in pieces; what was said on the way is its beginning, and is stable. */
+export async function checkStreaming(model: SttModel, pcm: Int16Array, text: string): Promise<void> {
+  const atOnce = await hear(model, pcm);
+  assert.equal(atOnce.text, text);
+  assert.equal(atOnce.stableChars, text.length);
+  for (const pieceSamples of [320, 1111, 4000]) {
+    const partials: string[] = [];
+    const last = await hear(model, pcm, pieceSamples, (partial) => {
+      assert.equal(partial.stableChars, partial.text.length);
+      partials.push(partial.text);
+    });
+    assert.deepEqual(last, atOnce);
+    for (const [i, partial] of partials.entries()) {
+      assert.ok(text.startsWith(partial) && partial.length >= (partials[i - 1]?.length ?? 0), partial);
+    }
+    assert.ok(new Set(partials).size > text.length / 3, "it grows as the audio comes");
+  }
+}

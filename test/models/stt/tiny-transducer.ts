@@ -75,13 +75,20 @@ function segmentEncoder(): GraphWriter {
   return graph;
 }
 
-/** f32 [batch, frames, symbols] with how many tones there were so far behind them; and that number by itself. */
-export function numberedTones(graph: GraphWriter, scores: Value): { numbered: Value; numbers: Value } {
+/**
+ * f32 [batch, frames, symbols] with how many tones there were so far behind them; and that number by itself.
+ * @param before f32 [batch, 1, 1], tones before the first frame.
+ */
+export function numberedTones(
+  graph: GraphWriter,
+  scores: Value,
+  before = graph.scalar(0),
+): { numbered: Value; numbers: Value } {
   const loudest = graph.node("ReduceMax", [scores], { axes: [2], keepdims: 1 });
   const isVoiced = graph.node("Cast", [graph.node("Greater", [loudest, graph.scalar(0)])], {
     to: elementType("float32"),
   });
-  const numbers = graph.node("CumSum", [isVoiced, graph.scalar(1, "int64")]);
+  const numbers = graph.node("Add", [graph.node("CumSum", [isVoiced, graph.scalar(1, "int64")]), before]);
   return { numbered: graph.node("Concat", [scores, numbers], { axis: 2 }), numbers };
 }
 
