@@ -10,6 +10,7 @@ import { nemoTdtFamily } from "./nemo-tdt.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
+import { zipformerFamily } from "./zipformer.js";
 
 /** A family whose options' type has been forgotten: options go through its schema before they reach `open`. */
 export type AnyFamily = FamilyDefinition;
@@ -23,6 +24,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,
+  zipformerFamily,
 ] as AnyFamily[];
 
 const families = new Map<string, AnyFamily>(BUILT_IN.map((family) => [family.name, family]));
