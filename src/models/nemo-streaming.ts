@@ -9,6 +9,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { SyrinxError } from "../base/errors.js";
+import { metadataCount } from "../gpu/onnx-metadata.js";
 import type { OnnxModel } from "../gpu/onnx-model.js";
 import type { RowTensor, RowType } from "../gpu/row-tensors.js";
 import { defineFamily, type FamilyContext, type SttModel } from "./family.js";
@@ -16,7 +17,7 @@ import { NemoMel } from "./front-ends/nemo-mel.js";
 import type { Windows } from "./stt/encoded-stream.js";
 import { fixedDim, folderOption, inputOf, ModelFolder, outputOf, precisionOption } from "./stt/model-folder.js";
 import { openNemoDecoder } from "./stt/nemo-decoder.js";
-import { metadataCount, type NemoFacts, readNemoFacts } from "./stt/nemo-facts.js";
+import { type NemoFacts, readNemoFacts } from "./stt/nemo-facts.js";
 import { windowRecogniser } from "./stt/recognisers.js";
 import { NEMO_TOKEN_FILES } from "./stt/segment-options.js";
 import { expectSymbols, readTokenTable } from "./stt/token-table.js";

@@ -10,7 +10,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { SyrinxError } from "../base/errors.js";
 import { expectTensors } from "../gpu/expect-tensors.js";
-import { readOnnxMetadata } from "../gpu/onnx-metadata.js";
+import { metadataCount, readOnnxMetadata } from "../gpu/onnx-metadata.js";
 import type { OnnxModel } from "../gpu/onnx-model.js";
 import type { RowTensor } from "../gpu/row-tensors.js";
 import { defineFamily, type FamilyContext, type SttModel } from "./family.js";
@@ -25,7 +25,6 @@ import {
   ModelFolder,
   precisionOption,
 } from "./stt/model-folder.js";
-import { metadataCount } from "./stt/nemo-facts.js";
 import { windowRecogniser } from "./stt/recognisers.js";
 import { expectSymbols, readTokenTable, type TokenTable } from "./stt/token-table.js";
 import { ctcDecoder, type TokenDecoder } from "./stt/transcriber.js";

@@ -5,10 +5,11 @@
  */
 import { SyrinxError } from "../../base/errors.js";
 import { type DeclaredTensor, type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js";
+import { metadataCount } from "../../gpu/onnx-metadata.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
 import { type RowTensor, RowTensors } from "../../gpu/row-tensors.js";
 import { firstRun, fixedDim, inputOf, integerTypeOf, type ModelFolder } from "./model-folder.js";
-import { metadataCount, type NemoFacts } from "./nemo-facts.js";
+import type { NemoFacts } from "./nemo-facts.js";
 import type { TokenTable } from "./token-table.js";
 import type { TokenDecoder } from "./transcriber.js";
 import { type TransducerTranscriber, transducerDecoder } from "./transducer.js";

@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { reasonOf, SyrinxError } from "../../base/errors.js";
-import { readOnnxMetadata } from "../../gpu/onnx-metadata.js";
+import { metadataCount, readOnnxMetadata } from "../../gpu/onnx-metadata.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
 import { NEMO_MEL_BINS } from "../front-ends/nemo-mel.js";
 import { fixedDim, inputOf, type ModelFolder } from "./model-folder.js";
@@ -55,12 +55,6 @@ export async function readNemoFacts(folder: ModelFolder, encoder: OnnxModel): Pr
 function normalisation(type = "per_feature"): NemoFacts["normalise"] | undefined {
   if (type === "per_feature") return "per-feature";
   return ["", "NA", "None"].includes(type) ? "none" : undefined;
-}
-
-/** A positive whole number among the entries; undefined if there is none. */
-export function metadataCount(metadata: ReadonlyMap<string, string>, key: string): number | undefined {
-  const value = Number(metadata.get(key));
-  return Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
 async function readConfig(path: string | undefined): Promise<Config> {
