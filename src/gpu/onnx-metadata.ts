@@ -30,6 +30,12 @@ export async function readOnnxMetadata(path: string): Promise<ReadonlyMap<string
   }
 }
 
+/** A positive whole number among the entries; undefined if there is none. */
+export function metadataCount(metadata: ReadonlyMap<string, string>, key: string): number | undefined {
+  const value = Number(metadata.get(key));
+  return Number.isInteger(value) && value > 0 ? value : undefined;
+}
+
 async function readEntries(file: FileHandle): Promise<Map<string, string> | undefined> {
   const { size } = await file.stat();
   const entries = new Map<string, string>();

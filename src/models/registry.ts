@@ -5,10 +5,14 @@ import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { gtcrnFamily } from "./gtcrn.js";
+import { nemoCtcFamily } from "./nemo-ctc.js";
+import { nemoStreamingFamily } from "./nemo-streaming.js";
+import { nemoTdtFamily } from "./nemo-tdt.js";
 import { sileroFamily } from "./silero.js";
 import { smartTurnFamily } from "./smart-turn.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
+import { zipformerFamily } from "./zipformer.js";
 
 /** A family whose options' type has been forgotten: options go through its schema before they reach `open`. */
 export type AnyFamily = FamilyDefinition;
@@ -17,10 +21,14 @@ const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
   gtcrnFamily,
+  nemoCtcFamily,
+  nemoStreamingFamily,
+  nemoTdtFamily,
   sileroFamily,
   smartTurnFamily,
   starterCtcFamily,
   starterVadFamily,
+  zipformerFamily,
 ] as AnyFamily[];
 
 const families = new Map<string, AnyFamily>(BUILT_IN.map((family) => [family.name, family]));

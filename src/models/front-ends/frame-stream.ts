@@ -3,6 +3,8 @@
  * the first sample and behind the last is zeros, or the signal mirrored; the front-end says which.
  */
 import { assert } from "../../base/assert.js";
+import { LIMITS } from "../../base/limits.js";
+import { msToSamples } from "../../base/units.js";
 
 /** A front-end: what one frame is made of. Stateless towards streams; one may serve many. */
 export interface FrameAnalysis {
@@ -21,6 +23,8 @@ export interface FrameAnalysis {
   analyse(window: Float32Array, features: Float32Array, at: number): void;
 }
 
+/** Samples that may wait for their frames to be read. At it: an assertion failure of the caller. */
+export const PENDING_SAMPLES_MAX = 2 * msToSamples(LIMITS.segmentMsMax);
 const FIRST_SAMPLES = 16_000;
 const FIRST_FRAMES = 100;
 
@@ -67,6 +71,7 @@ export class FrameStream {
     if (count === 0) return;
     this.#dropSamples();
     const stored = this.#sampleCount - this.#samplesFrom;
+    assert(stored + count <= PENDING_SAMPLES_MAX, "a stream is advanced before it is full");
     this.#samples = grown(this.#samples, stored, stored + count);
     this.#analysis.prepare(pcm, offset, count, this.#previous, this.#samples, stored);
     this.#previous = pcm[offset + count - 1]!;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { packageRoot } from "../../../src/base/package-root.js";
-import { type FrameAnalysis, FrameStream } from "../../../src/models/front-ends/frame-stream.js";
+import { type FrameAnalysis, FrameStream, PENDING_SAMPLES_MAX } from "../../../src/models/front-ends/frame-stream.js";
 import { IcefallFbank } from "../../../src/models/front-ends/icefall-fbank.js";
 import { NemoMel, normalisePerFeature } from "../../../src/models/front-ends/nemo-mel.js";
 import { babble } from "../family-support.js";
@@ -90,6 +90,22 @@ for (const analysis of [new NemoMel(80), new IcefallFbank(80)]) {
         assert.deepEqual(Float32Array.from(found), atOnce(analysis));
       });
     }
+
+    test("takes no more than may wait, and any length if its frames are read", () => {
+      const second = new Int16Array(16_000);
+      const read = new FrameStream(analysis);
+      const unread = new FrameStream(analysis);
+      const seconds = PENDING_SAMPLES_MAX / second.length;
+      for (let i = 0; i < seconds; i += 1) {
+        unread.accept(second, 0, second.length);
+        read.accept(second, 0, second.length);
+        read.read(read.frameCount - 1, 1, new Float32Array(80));
+        read.forget(read.frameCount);
+      }
+      assert.throws(() => unread.accept(second, 0, 1), /advanced before it is full/);
+      read.accept(second, 0, second.length);
+      assert.equal(read.sampleCount, (seconds + 1) * second.length);
+    });
 
     test("offers a frame once its window is heard, not before", () => {
       const stream = new FrameStream(analysis);
