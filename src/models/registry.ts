@@ -7,6 +7,7 @@ import { fliteFamily } from "./flite/index.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
+import { whisperFamily } from "./whisper/index.js";
 
 /** A family whose options' type has been forgotten: options go through its schema before they reach `open`. */
 export type AnyFamily = FamilyDefinition;
@@ -17,6 +18,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,
+  whisperFamily,
 ] as AnyFamily[];
 
 const families = new Map<string, AnyFamily>(BUILT_IN.map((family) => [family.name, family]));
