@@ -31,6 +31,13 @@ export function boolTensor(value: boolean, dims: readonly number[]): OnnxTensor 
   return new Tensor("bool", [value], dims);
 }
 
+/** int64 [lengths, width]: 1 for so many values of each row, 0 behind them. */
+export function maskTensor(lengths: readonly number[], width: number): OnnxTensor {
+  const mask = new BigInt64Array(lengths.length * width);
+  for (const [row, length] of lengths.entries()) mask.fill(1n, row * width, row * width + length);
+  return new Tensor("int64", mask, [lengths.length, width]);
+}
+
 /** A tensor with a dimension of 0: what a cache is before the first step. */
 export function emptyTensor(type: FloatType, dims: readonly number[]): OnnxTensor {
   assert(dims.includes(0), "an empty tensor has a dimension of 0");

@@ -4,6 +4,7 @@ import { assert } from "../base/assert.js";
 import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
+import { moonshineFamily } from "./moonshine.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -15,6 +16,7 @@ export type AnyFamily = FamilyDefinition;
 const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
+  moonshineFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,

@@ -33,13 +33,18 @@ export const TINY_MOONSHINE_VOCABULARY = FIRST_TEXT + TONE_SYMBOLS.length;
 export interface TinyMoonshineOptions {
   /** With `attention_mask` and `encoder_attention_mask`, as newer exports have them. */
   readonly hasMasks?: boolean;
+  /** It never ends its answers by itself. */
+  readonly isEndless?: boolean;
 }
 
 /** Writes a model's folder. */
-export function writeTinyMoonshine(folder: string, { hasMasks = false }: TinyMoonshineOptions = {}): void {
+export function writeTinyMoonshine(
+  folder: string,
+  { hasMasks = false, isEndless = false }: TinyMoonshineOptions = {},
+): void {
   mkdirSync(join(folder, "onnx"), { recursive: true });
   writeModel(join(folder, "onnx", "encoder_model.onnx"), encoder(hasMasks));
-  writeModel(join(folder, "onnx", "decoder_model_merged.onnx"), mergedDecoder(hasMasks));
+  writeModel(join(folder, "onnx", "decoder_model_merged.onnx"), mergedDecoder(hasMasks, isEndless));
   writeFileSync(join(folder, "tokenizer.bin"), tinyTokenizerBin());
 }
 
@@ -62,6 +67,8 @@ export function toneFrames(graph: GraphWriter, samples: Value): Value {
   return graph.node("Reshape", [cut, graph.ints(0, -1, TONE_FRAME_SAMPLES)]);
 }
 
+const SILENCE_SCORE = 2;
+
 /** The scores of frames in the first columns of WIDTH, scaled so that a tone is about 16 and silence 2. */
 export function heardFrames(graph: GraphWriter, frames: Value): Value {
   const scores = toneScores(graph, frames);
@@ -76,23 +83,23 @@ function encoder(hasMasks: boolean): GraphWriter {
   let heard = heardFrames(graph, toneFrames(graph, samples));
   if (hasMasks) {
     const mask = graph.input("attention_mask", "int64", ["batch_size", "num_samples"]);
-    heard = masked(graph, heard, mask, columnOf("z"));
+    heard = masked(graph, heard, mask, columnOf("z"), 30);
   }
   floatOutput(graph, "last_hidden_state", heard, "float32", ["batch_size", "frames", WIDTH]);
   return graph;
 }
 
 /** Frames that begin in padding have this symbol. The mask is that of the samples. */
-function masked(graph: GraphWriter, heard: Value, mask: Value, column: number): Value {
+function masked(graph: GraphWriter, heard: Value, mask: Value, column: number, score: number): Value {
   const floats = graph.node("Cast", [mask], { to: elementType("float32") });
   const frames = toneFrames(graph, floats);
   const isHeard = graph.node("Slice", [frames, graph.ints(0), graph.ints(1), graph.ints(2)]);
   const isPadding = graph.node("Sub", [graph.scalar(1), isHeard]);
-  const other = matrix(graph, "padding", 1, WIDTH, [[0, column, 30]]);
+  const other = matrix(graph, "padding", 1, WIDTH, [[0, column, score]]);
   return graph.node("Add", [graph.node("Mul", [heard, isHeard]), graph.node("Mul", [isPadding, other])]);
 }
 
-function mergedDecoder(hasMasks: boolean): GraphWriter {
+function mergedDecoder(hasMasks: boolean, isEndless: boolean): GraphWriter {
   const graph = new GraphWriter();
   const ids = graph.input("input_ids", "int64", ["batch_size", "decoder_sequence_length"]);
   const heard = graph.input("encoder_hidden_states", "float32", ["batch_size", "encoder_sequence_length", WIDTH]);
@@ -113,8 +120,8 @@ function mergedDecoder(hasMasks: boolean): GraphWriter {
   const present = extendPast(graph, ids, selves);
   const cross = others.map((other, i) => ({ ...other, value: used[i]! }));
   let matter = fromHeads(graph, cross);
-  if (mask !== undefined) matter = masked(graph, matter, mask, SILENCE_COLUMN);
-  floatOutput(graph, "logits", tinyMoonshineLogits(graph, ids, present, matter), "float32", [
+  if (mask !== undefined) matter = masked(graph, matter, mask, SILENCE_COLUMN, SILENCE_SCORE);
+  floatOutput(graph, "logits", tinyMoonshineLogits(graph, ids, present, matter, isEndless), "float32", [
     "batch_size",
     "decoder_sequence_length",
     TINY_MOONSHINE_VOCABULARY,
@@ -129,16 +136,25 @@ function mergedDecoder(hasMasks: boolean): GraphWriter {
 }
 
 /** @param heard f32 [batch, frames of half a slot, WIDTH]. */
-export function tinyMoonshineLogits(graph: GraphWriter, ids: Value, selves: readonly KeyValues[], heard: Value): Value {
+export function tinyMoonshineLogits(
+  graph: GraphWriter,
+  ids: Value,
+  selves: readonly KeyValues[],
+  heard: Value,
+  isEndless = false,
+): Value {
   const written = readWritten(graph, ids, selves, [FIRST_TEXT, TINY_MOONSHINE_VOCABULARY]);
   const steps = [graph.ints(0), graph.ints(Number.MAX_SAFE_INTEGER), graph.ints(1), graph.ints(2)];
   const even = graph.node("Slice", [heard, ...steps]);
   // One slot of silence behind all others.
-  const silence = matrix(graph, "silence", 1, WIDTH, [[0, SILENCE_COLUMN, 2]]);
+  const silence = matrix(graph, "silence", 1, WIDTH, [[0, SILENCE_COLUMN, SILENCE_SCORE]]);
   const batch = graph.node("Slice", [graph.node("Shape", [heard]), graph.ints(0), graph.ints(1)]);
   const shape = graph.node("Concat", [batch, graph.ints(1, WIDTH)], { axis: 0 });
   const slots = graph.node("Concat", [even, graph.node("Expand", [silence, shape])], { axis: 1 });
   const symbols = [...TONE_SYMBOLS].map((symbol, i): [number, number, number] => [columnOf(symbol), FIRST_TEXT + i, 1]);
-  const weights = matrix(graph, "tokens", WIDTH, TINY_MOONSHINE_VOCABULARY, [...symbols, [SILENCE_COLUMN, END, 1]]);
+  const weights = matrix(graph, "tokens", WIDTH, TINY_MOONSHINE_VOCABULARY, [
+    ...symbols,
+    [SILENCE_COLUMN, isEndless ? 0 : END, 1],
+  ]);
   return graph.node("MatMul", [takeSlots(graph, slots, written.slots), weights]);
 }
