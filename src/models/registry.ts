@@ -5,6 +5,7 @@ import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { moonshineFamily } from "./moonshine.js";
+import { moonshineSpellingFamily } from "./moonshine-spelling.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -17,6 +18,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
   moonshineFamily,
+  moonshineSpellingFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,
