@@ -43,7 +43,7 @@ const GROUPS = {
 
 const options = z.strictObject({
   file: z.string().min(1).describe("Moonshine's spelling network, relative to the configuration's folder"),
-  classes: z.string().min(1).describe("the JSON file with its classes, relative to the configuration's folder"),
+  meta: z.string().min(1).describe("the JSON file with its classes, relative to the configuration's folder"),
   only: z
     .enum(["all", "digits", "letters", "commands"])
     .default("all")
@@ -58,7 +58,7 @@ export const moonshineSpellingFamily = defineFamily({
   task: "stt",
   options,
   open: async (chosen: SpellingOptions, context: FamilyContext): Promise<SttModel> => {
-    const classes = await readClasses(resolve(context.baseFolder, chosen.classes));
+    const classes = await readClasses(resolve(context.baseFolder, chosen.meta));
     const path = resolve(context.baseFolder, chosen.file);
     const model = await openOnnxModel({ path, device: context.device, log: context.log });
     expectTensors(model, NAME, {

@@ -6,6 +6,7 @@ import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { moonshineFamily } from "./moonshine.js";
 import { moonshineSpellingFamily } from "./moonshine-spelling.js";
+import { moonshineStreamingFamily } from "./moonshine-streaming/index.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -19,6 +20,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   fliteFamily,
   moonshineFamily,
   moonshineSpellingFamily,
+  moonshineStreamingFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,

@@ -23,7 +23,7 @@ async function openReal(t: TestContext, options: Record<string, unknown> = {}): 
   const file = sharedFile("models", "stt", "moonshine_spelling_cnn_mel.shrunk.onnx");
   const classes = sharedFile("models", "stt", "moonshine_spelling_cnn_meta.json");
   if (file !== undefined && classes !== undefined)
-    return openFamily(moonshineSpellingFamily, { file, classes, ...options });
+    return openFamily(moonshineSpellingFamily, { file, meta: classes, ...options });
   t.skip("no ../shared/models/stt/moonshine_spelling_cnn_mel.shrunk.onnx and moonshine_spelling_cnn_meta.json");
   return undefined;
 }
@@ -125,7 +125,7 @@ describe("moonshine-spelling", () => {
   writeFileSync(classes, JSON.stringify({ classes: ["seven", "q", "wifi"], mode: "mel" }));
   const loud = new Int16Array(8000).fill(3000);
   const say = async (options: Record<string, unknown>) => {
-    const model = await openFamily(moonshineSpellingFamily, { file: constantNetwork(3), classes, ...options });
+    const model = await openFamily(moonshineSpellingFamily, { file: constantNetwork(3), meta: classes, ...options });
     const heard = await hear(model, loud);
     await model.release();
     return heard;
@@ -143,7 +143,7 @@ describe("moonshine-spelling", () => {
   });
 
   test("refuses a network with other classes than its list", async () => {
-    await assert.rejects(openFamily(moonshineSpellingFamily, { file: constantNetwork(4), classes }), (error) => {
+    await assert.rejects(openFamily(moonshineSpellingFamily, { file: constantNetwork(4), meta: classes }), (error) => {
       assert.ok(isSyrinxError(error) && error.code === "MODEL_TENSORS_MISMATCH");
       assert.match(error.message, /output logits: expected float32\[batch, 3\], found float32\[batch, 4\]/);
       return true;
@@ -151,9 +151,9 @@ describe("moonshine-spelling", () => {
     const bad = join(folder, "bad.json");
     writeFileSync(bad, "[]");
     const file = constantNetwork(3);
-    await assert.rejects(openFamily(moonshineSpellingFamily, { file, classes: bad }), /no list of classes/);
+    await assert.rejects(openFamily(moonshineSpellingFamily, { file, meta: bad }), /no list of classes/);
     await assert.rejects(
-      openFamily(moonshineSpellingFamily, { file, classes: "none.json" }),
+      openFamily(moonshineSpellingFamily, { file, meta: "none.json" }),
       /no model file .*none\.json/,
     );
   });
