@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -220,6 +220,50 @@ describe("whisper's timestamps", () => {
     const model = await open(tiny(), { language: "en" });
     assert.deepEqual((await hear(model, tonesOf("one two"))).words, []);
     await model.release();
+  });
+});
+
+describe("whisper's word times", () => {
+  for (const form of ["merged", "two-files"] as const) {
+    test(`are where the decoder looked while it wrote, ${form}, each call's own in a batch`, async () => {
+      const model = await open(tiny({ form, hasAttention: true }), { wordTimes: true });
+      const texts = ["one three", "a", "hello there  world"];
+      const pcms = texts.map((text) => {
+        const tones = tonesOf(text);
+        const pcm = new Int16Array(tones.length + SLOT_SAMPLES);
+        pcm.set(tones);
+        return pcm;
+      });
+      const { hypotheses } = await hearTogether(model, pcms);
+      for (const [i, { text, words }] of hypotheses.entries()) {
+        assert.equal(text, texts[i]);
+        assert.deepEqual(
+          words.map((word) => word.text),
+          text.split(/ +/),
+        );
+        // The tiny vocabulary has the space as a token of its own, with which the next word begins.
+        for (const [at, word] of words.entries()) {
+          const where = text.lastIndexOf(word.text);
+          const from = where === 0 ? 0 : where - 1;
+          assert.ok(
+            Math.abs(word.startSample - from * SLOT_SAMPLES) <= 960,
+            `${word.text} begins at ${word.startSample}`,
+          );
+          const end = (where + word.text.length) * SLOT_SAMPLES;
+          const isBeforeGap = words[at + 1] !== undefined && text[where + word.text.length + 1] === " ";
+          if (!isBeforeGap) assert.ok(Math.abs(word.endSample - end) <= 960, `${word.text} ends at ${word.endSample}`);
+        }
+      }
+      await model.release();
+    });
+  }
+
+  test("are refused with what is missing if the files do not say them", async () => {
+    await assert.rejects(open(tiny(), { wordTimes: true }), /expected alignment_heads, found none/);
+    const folder = tiny({ hasAttention: true });
+    const other = tiny();
+    copyFileSync(join(other, "onnx", "decoder_model_merged.onnx"), join(folder, "onnx", "decoder_model_merged.onnx"));
+    await assert.rejects(open(folder, { wordTimes: true }), /output cross_attentions\.1: expected float32\[batch/);
   });
 });
 

@@ -17,9 +17,11 @@ import {
   floatInput,
   floatOutput,
   fromHeads,
+  HEADS,
   hasWritten,
   ifBranch,
   type KeyValues,
+  LAYERS,
   matrix,
   nothing,
   pastInputs,
@@ -50,8 +52,8 @@ const idOf = (token: string): number => END + SPECIAL.indexOf(token);
 const FIRST_TIME = END + SPECIAL.length;
 const TIMES = 1501;
 const VOCABULARY = FIRST_TIME + TIMES;
-/** Time tokens of 20 ms in a slot. */
-const TIMES_PER_SLOT = 8;
+/** Of the encoder, 20 ms each, and as many time tokens. */
+const FRAMES_PER_SLOT = 8;
 /** Between the loudness of a tone's band, about 1.2, and that of its neighbours. */
 const SILENCE = 0.5;
 const NEVER = -50;
@@ -62,20 +64,29 @@ export interface TinyWhisperOptions {
   readonly dtype?: "float32" | "float16";
   readonly bins?: 80 | 128;
   readonly isMultilingual?: boolean;
+  /** Says what it looks at: head 1 of layer 1 at the slot that it writes, all others everywhere. */
+  readonly hasAttention?: boolean;
   /** At the end of the names of ONNX files. */
   readonly suffix?: string;
 }
 
 /** Writes a model's folder. */
 export function writeTinyWhisper(folder: string, options: TinyWhisperOptions = {}): void {
-  const { form = "merged", dtype = "float32", bins = 80, isMultilingual = true, suffix = "" } = options;
+  const {
+    form = "merged",
+    dtype = "float32",
+    bins = 80,
+    isMultilingual = true,
+    hasAttention = false,
+    suffix = "",
+  } = options;
   mkdirSync(join(folder, "onnx"), { recursive: true });
   const write = (name: string, graph: GraphWriter) => writeModel(join(folder, "onnx", `${name}${suffix}.onnx`), graph);
   write("encoder_model", encoder(bins, dtype));
-  if (form === "merged") write("decoder_model_merged", mergedDecoder(dtype));
+  if (form === "merged") write("decoder_model_merged", mergedDecoder(dtype, hasAttention));
   else {
-    write("decoder_model", decoderAlone(dtype));
-    write("decoder_with_past_model", decoderWithPast(dtype));
+    write("decoder_model", decoderAlone(dtype, hasAttention));
+    write("decoder_with_past_model", decoderWithPast(dtype, hasAttention));
   }
   const json = (name: string, content: unknown) => writeFileSync(join(folder, name), JSON.stringify(content));
   json("tokenizer.json", tokenizer());
@@ -85,6 +96,7 @@ export function writeTinyWhisper(folder: string, options: TinyWhisperOptions = {
     begin_suppress_tokens: [TONE_SYMBOLS.indexOf(" ")],
     suppress_tokens: [],
     max_length: 448,
+    ...(hasAttention ? { alignment_heads: [[1, 1]] } : {}),
   });
 }
 
@@ -136,7 +148,7 @@ function encoder(bins: number, dtype: DType): GraphWriter {
   return graph;
 }
 
-function mergedDecoder(dtype: DType): GraphWriter {
+function mergedDecoder(dtype: DType, hasAttention: boolean): GraphWriter {
   const graph = new GraphWriter();
   const ids = graph.input("input_ids", "int64", ["batch_size", "decoder_sequence_length"]);
   const heard = floatInput(graph, "encoder_hidden_states", dtype, ["batch_size", "encoder_sequence_length / 2", WIDTH]);
@@ -156,6 +168,7 @@ function mergedDecoder(dtype: DType): GraphWriter {
   const present = extendPast(graph, ids, selves);
   const cross = others.map((other, i) => ({ ...other, value: used[i]! }));
   floatOutput(graph, "logits", logits(graph, ids, present, cross), dtype, LOGITS_DIMS);
+  if (hasAttention) attentionOutputs(graph, ids, present, dtype);
   presentOutputs(graph, present, dtype);
   presentOutputs(
     graph,
@@ -167,32 +180,54 @@ function mergedDecoder(dtype: DType): GraphWriter {
 
 const LOGITS_DIMS = ["batch_size", "decoder_sequence_length", VOCABULARY] as const;
 
-function decoderAlone(dtype: DType): GraphWriter {
+function decoderAlone(dtype: DType, hasAttention: boolean): GraphWriter {
   const graph = new GraphWriter();
   const ids = graph.input("input_ids", "int64", ["batch_size", "decoder_sequence_length"]);
   const heard = floatInput(graph, "encoder_hidden_states", dtype, ["batch_size", FRAMES, WIDTH]);
   const cross = toHeads(graph, heard, "encoder");
   const present = extendPast(graph, ids, undefined);
   floatOutput(graph, "logits", logits(graph, ids, present, cross), dtype, LOGITS_DIMS);
+  if (hasAttention) attentionOutputs(graph, ids, present, dtype);
   presentOutputs(graph, [...present, ...cross], dtype);
   return graph;
 }
 
-function decoderWithPast(dtype: DType): GraphWriter {
+function decoderWithPast(dtype: DType, hasAttention: boolean): GraphWriter {
   const graph = new GraphWriter();
   const ids = graph.input("input_ids", "int64", ["batch_size", 1]);
   const selves = pastInputs(graph, "decoder", dtype, "past_decoder_sequence_length");
   const cross = pastInputs(graph, "encoder", dtype, FRAMES);
   const present = extendPast(graph, ids, selves);
   floatOutput(graph, "logits", logits(graph, ids, present, cross), dtype, LOGITS_DIMS);
+  if (hasAttention) attentionOutputs(graph, ids, present, dtype);
   presentOutputs(graph, present, dtype);
   return graph;
+}
+
+function attentionOutputs(graph: GraphWriter, ids: Value, selves: readonly KeyValues[], dtype: DType): void {
+  const { slots } = readWritten(graph, ids, selves, [0, END]);
+  const wanted = graph.node("Unsqueeze", [
+    graph.node("Cast", [slots], { to: elementType("float32") }),
+    graph.ints(1, 3),
+  ]);
+  const slotOfFrame = Float32Array.from({ length: FRAMES }, (_, frame) => Math.floor(frame / FRAMES_PER_SLOT));
+  const distance = graph.node("Abs", [graph.node("Sub", [wanted, graph.constant("slotOfFrame", slotOfFrame)])]);
+  const isLooked = graph.node("Cast", [graph.node("Less", [distance, graph.scalar(0.5)])], {
+    to: elementType("float32"),
+  });
+  const everywhere = graph.node("Add", [graph.node("Mul", [isLooked, graph.scalar(0)]), graph.scalar(1 / FRAMES)]);
+  const following = graph.node("Div", [isLooked, graph.scalar(FRAMES_PER_SLOT)]);
+  for (let layer = 0; layer < LAYERS; layer += 1) {
+    const heads = [everywhere, layer === 1 ? following : everywhere];
+    const dims = ["batch_size", HEADS, "decoder_sequence_length", FRAMES] as const;
+    floatOutput(graph, `cross_attentions.${layer}`, graph.node("Concat", heads, { axis: 1 }), dtype, dims);
+  }
 }
 
 function logits(graph: GraphWriter, ids: Value, selves: readonly KeyValues[], cross: readonly KeyValues[]): Value {
   const written = readWritten(graph, ids, selves, [0, END]);
   // A tone lies in the third of a slot's eight frames.
-  const [start, end, axis, step] = [graph.ints(2), graph.ints(FRAMES), graph.ints(1), graph.ints(8)];
+  const [start, end, axis, step] = [graph.ints(2), graph.ints(FRAMES), graph.ints(1), graph.ints(FRAMES_PER_SLOT)];
   const slots = graph.node("Slice", [fromHeads(graph, cross), start, end, axis, step]);
   const first = graph.node("Slice", [slots, graph.ints(0), graph.ints(1), graph.ints(1)]);
   let scores = takeSlots(graph, slots, written.slots);
@@ -223,7 +258,7 @@ function answers(graph: GraphWriter, scores: Value, slots: Value): Value {
   const loudest = graph.node("ArgMax", [scores], { axis: 2, keepdims: 1 });
   const isPause = graph.node("Less", [loudest, graph.scalar(columnOf(" ") + 1, "int64")]);
   const height = graph.node("Mul", [graph.node("Cast", [isPause], { to: elementType("float32") }), graph.scalar(90)]);
-  const at = graph.node("Mul", [slots, graph.scalar(TIMES_PER_SLOT, "int64")]);
+  const at = graph.node("Mul", [slots, graph.scalar(FRAMES_PER_SLOT, "int64")]);
   const oneHot = graph.node("OneHot", [at, graph.scalar(TIMES, "int64"), graph.constant("offOn", [0, 1])], {
     axis: -1,
   });

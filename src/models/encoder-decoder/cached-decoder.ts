@@ -16,6 +16,8 @@ export interface StepLogits {
   readonly data: Float32Array;
   readonly tokens: number;
   readonly vocabulary: number;
+  /** The form's watched outputs. */
+  readonly watched: OnnxTensors;
 }
 
 /** A view of one row's logits behind one of its tokens, which may be changed. */
@@ -58,10 +60,16 @@ export class CachedDecoder {
     const extras = form.extras({ isFirst, tokenCount: this.#tokenCount });
     const feeds = { [file.tokens.name]: ids, ...this.#heardFor(file), ...this.#carriedIn(isFirst), ...extras };
     const wanted = isLast ? [] : form.carried.filter(({ isFixed }) => isFirst || !isFixed);
-    const outputs = await file.model.run(feeds, [file.logits, ...wanted.map(({ output }) => output)]);
+    const watched = isLast ? [] : (form.watched ?? []);
+    const outputs = await file.model.run(feeds, [file.logits, ...wanted.map(({ output }) => output), ...watched]);
     for (const { input, output } of wanted) this.#cache.set(input, outputs[output]!);
     const logits = outputs[file.logits]!;
-    return { data: floatsOf(logits), tokens: width, vocabulary: logits.dims.at(-1)! };
+    return {
+      data: floatsOf(logits),
+      tokens: width,
+      vocabulary: logits.dims.at(-1)!,
+      watched: Object.fromEntries(watched.map((name) => [name, outputs[name]!])),
+    };
   }
 
   /** Only `rows` (ascending) go on. */

@@ -41,6 +41,8 @@ export interface DecoderForm {
   readonly first: DecoderFile;
   readonly later: DecoderFile;
   readonly carried: readonly Carried[];
+  /** Outputs of either file that somebody wants to see at each step. */
+  readonly watched?: readonly string[];
   /** Rows that the files take at once. */
   readonly batchMax: number;
   /** Inputs that are neither tokens nor carried nor what the encoder heard. */

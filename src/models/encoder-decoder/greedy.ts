@@ -2,6 +2,7 @@
  * Greedy decoding of a batch of rows: the likeliest token that a row's rules allow, until its end token, its largest
  * number of tokens, a loop, or until nobody wants it any more. Rows that are done leave the batch.
  */
+import type { OnnxTensors } from "../../gpu/batch-buffers.js";
 import { CachedDecoder, type Heard, logitsOf, type StepLogits } from "./cached-decoder.js";
 import type { DecoderForm } from "./form.js";
 import { loopStart } from "./loop-guard.js";
@@ -18,6 +19,8 @@ export interface RowRequest {
   readonly rule: TokenRule;
   /** Sees the logits behind each token of the prompt, once: for a language, or whether anybody speaks. */
   onPrompt?(logitsBehind: (token: number) => Float32Array): void;
+  /** Sees what the decoder's form watches, at each step; the row is at this place of the batch. */
+  onStep?(watched: OnnxTensors, place: number): void;
   /** Looked at between steps; once true, the row leaves the batch. */
   isStale(): boolean;
 }
@@ -93,6 +96,7 @@ export async function decodeGreedily(
     const staying: number[] = [];
     for (const [place, row] of batch.entries()) {
       if (row.request.isStale()) continue;
+      row.request.onStep?.(logits.watched, place);
       if (isFirst) row.request.onPrompt?.((token) => logitsOf(logits, place, token));
       if (row.request.maxTokens > 0 && !row.advance(lastOf(logits, place))) staying.push(place);
       else results[row.index] = row.result();

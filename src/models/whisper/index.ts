@@ -12,33 +12,21 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { SyrinxError } from "../../base/errors.js";
 import { msToSamples } from "../../base/units.js";
-import type { OnnxTensor } from "../../gpu/batch-buffers.js";
 import { expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { floatTensor } from "../../gpu/tensors.js";
-import { CachedDecoder, type Heard, logitsOf } from "../encoder-decoder/cached-decoder.js";
 import { floatTypeOf } from "../encoder-decoder/form.js";
-import { decodeGreedily, likeliest, logSumExp, type RowRequest, suppress } from "../encoder-decoder/greedy.js";
 import { type OpenEncoderDecoder, openEncoderDecoder } from "../encoder-decoder/open.js";
 import { defineFamily, type FamilyContext, type SttModel } from "../family.js";
 import { LogMel, WHISPER_FRAMES } from "../front-ends/log-mel.js";
 import { folderOption, precisionOption, readJson } from "../model-folder.js";
-import {
-  partialMsOption,
-  type Segment,
-  type SegmentRecogniser,
-  type SegmentReport,
-  segmentModel,
-} from "../segment-stt.js";
-import { timedWords, timestampRule } from "./timestamps.js";
+import { partialMsOption, segmentModel } from "../segment-stt.js";
+import { attentionOf } from "./alignment.js";
+import { WhisperRecogniser } from "./recogniser.js";
 import { readWhisperVocabulary, type WhisperVocabulary } from "./vocabulary.js";
 
 const NAME = "whisper";
 /** Encoder frames: two of the spectrogram make one. */
 const HEARD_FRAMES = WHISPER_FRAMES / 2;
-/** OpenAI's bounds: as likely as this that nobody speaks, and on average less likely than this what was written. */
-const NO_SPEECH_MIN = 0.6;
-const MEAN_LOG_PROBABILITY_MIN = -1;
 
 const options = z.strictObject({
   folder: folderOption,
@@ -53,6 +41,10 @@ const options = z.strictObject({
     .boolean()
     .default(false)
     .describe("let the model say when phrases begin and end, so that words have times; a little slower"),
+  wordTimes: z
+    .boolean()
+    .default(false)
+    .describe("times of words from what the decoder looks at; for files that say it, named *_timestamped"),
   partialMs: partialMsOption,
 });
 type WhisperOptions = z.infer<typeof options>;
@@ -73,11 +65,29 @@ export const whisperFamily = defineFamily({
     const files = await openEncoderDecoder(folder, chosen.precision, context, NAME);
     const bins = melBins(files.encoder, preprocessor.feature_size ?? 80);
     checkEncoder(files.encoder, bins);
-    const recogniser = new Whisper(files, new LogMel(bins), vocabulary, chosen, context.batchMax);
+    const watching = chosen.wordTimes ? watchAttention(files, vocabulary) : files;
+    const recogniser = new WhisperRecogniser(watching, new LogMel(bins), vocabulary, chosen, context.batchMax);
     await recogniser.recognise([{ pcm: new Float32Array(1600), isStale: () => false }]);
     return segmentModel(recogniser, msToSamples(chosen.partialMs));
   },
 });
+
+/** The decoder with what its alignment heads look at. Throws MODEL_TENSORS_MISMATCH if the files do not say it. */
+function watchAttention(files: OpenEncoderDecoder, { alignmentHeads }: WhisperVocabulary): OpenEncoderDecoder {
+  const watched = [...new Set(alignmentHeads.map(([layer]) => attentionOf(layer)))];
+  for (const { model } of [files.form.first, files.form.later]) {
+    const missing = watched.find(
+      (name) => !model.outputs.some((output) => output.name === name && output.dims.length === 4),
+    );
+    if (missing === undefined && watched.length > 0) continue;
+    const difference =
+      missing === undefined
+        ? "generation_config.json: expected alignment_heads, found none, so words have no times"
+        : `output ${missing}: expected float32[batch, heads, tokens, frames], found none, so words have no times`;
+    throw new SyrinxError("MODEL_TENSORS_MISMATCH", { path: model.path, family: NAME, difference });
+  }
+  return { ...files, form: { ...files.form, watched } };
+}
 
 /** A language that a model does not have is a mistake of the configuration, and told before any weights are read. */
 function checkLanguage(
@@ -107,132 +117,4 @@ function checkEncoder(encoder: OnnxModel, bins: number): void {
     inputs: [{ name: "input_features", type, dims: ["batch", bins, WHISPER_FRAMES] }],
     outputs: [{ name: "last_hidden_state", type: heard, dims: ["batch", HEARD_FRAMES, null] }],
   });
-}
-
-class Whisper implements SegmentRecogniser {
-  readonly device: string;
-  readonly description: string;
-  readonly batchMax: number;
-  readonly #files: OpenEncoderDecoder;
-  readonly #mel: LogMel;
-  readonly #vocabulary: WhisperVocabulary;
-  readonly #options: WhisperOptions;
-  readonly #rule: RowRequest["rule"];
-  #features = new Float32Array(0);
-
-  constructor(
-    files: OpenEncoderDecoder,
-    mel: LogMel,
-    vocabulary: WhisperVocabulary,
-    chosen: WhisperOptions,
-    batchMax: number,
-  ) {
-    this.device = files.encoder.device;
-    this.description = files.models.map(({ description }) => description).join("; ");
-    this.batchMax = batchMax;
-    this.#files = files;
-    this.#mel = mel;
-    this.#vocabulary = vocabulary;
-    this.#options = chosen;
-    this.#rule = answerRule(vocabulary, chosen.timestamps);
-  }
-
-  /** All segments are as long: 30 s. */
-  batchKey(): number {
-    return 0;
-  }
-
-  async recognise(segments: readonly Segment[]): Promise<SegmentReport> {
-    const heard = await this.#hear(segments);
-    const count = segments.length;
-    const { tasks } = this.#vocabulary;
-    const asks = tasks !== undefined && this.#options.language === "auto";
-    const languages = asks ? await this.#askLanguages(heard, count) : segments.map(() => this.#languageToken());
-    const noSpeech = segments.map(() => 0);
-    const requests = segments.map(({ isStale }, row) => ({
-      ...this.#request(this.#prompt(languages[row]!)),
-      isStale,
-      onPrompt: (logitsBehind: (token: number) => Float32Array) => {
-        noSpeech[row] = this.#noSpeech(logitsBehind(0));
-      },
-    }));
-    const { results, runs, rows } = await decodeGreedily(this.#files.form, heard, requests);
-    const hypotheses = results.map((result, row) => {
-      if (result === undefined) return undefined;
-      const isSilent = noSpeech[row]! > NO_SPEECH_MIN && result.meanLogProbability < MEAN_LOG_PROBABILITY_MIN;
-      return this.#hypothesis(isSilent ? [] : result.tokens, result.meanLogProbability, segments[row]!.pcm.length);
-    });
-    return { hypotheses, runs: runs + (asks ? 2 : 1), rows: rows + (asks ? 2 : 1) * count };
-  }
-
-  async release(): Promise<void> {
-    for (const model of this.#files.models) await model.release();
-  }
-
-  async #hear(segments: readonly Segment[]): Promise<Heard> {
-    const floats = this.#mel.bins * WHISPER_FRAMES;
-    const count = segments.length;
-    if (this.#features.length < count * floats) this.#features = new Float32Array(count * floats);
-    for (const [row, { pcm }] of segments.entries()) this.#mel.compute(pcm, this.#features, row * floats);
-    const { encoder } = this.#files;
-    const type = floatTypeOf(encoder.inputs, "input_features");
-    const features = this.#features.subarray(0, count * floats);
-    const feeds = { input_features: floatTensor(type, features, [count, this.#mel.bins, WHISPER_FRAMES]) };
-    const tensor = (await encoder.run(feeds, ["last_hidden_state"])).last_hidden_state as OnnxTensor;
-    return { encoder_hidden_states: { tensor, batchAxis: 0 } };
-  }
-
-  /** The likeliest language token of each row, after a step of its own: what the steps carry on cannot be taken back. */
-  async #askLanguages(heard: Heard, rows: number): Promise<number[]> {
-    const { start, languages } = this.#vocabulary;
-    const ids = [...languages.values()];
-    const decoder = new CachedDecoder(this.#files.form, heard, rows);
-    const prompts = Array.from({ length: rows }, () => [start]);
-    const logits = await decoder.step(prompts, true);
-    return Array.from({ length: rows }, (_, row) => {
-      const all = logitsOf(logits, row, 0);
-      return ids[likeliest(Float32Array.from(ids, (id) => all[id]!))?.token ?? 0]!;
-    });
-  }
-
-  #languageToken(): number {
-    const { languages } = this.#vocabulary;
-    return languages.get(this.#options.language) ?? this.#vocabulary.start;
-  }
-
-  #prompt(language: number): number[] {
-    const { start, tasks, noTimestamps } = this.#vocabulary;
-    const steering = tasks === undefined ? [] : [language, tasks[this.#options.task]];
-    return [start, ...steering, ...(this.#options.timestamps ? [] : [noTimestamps])];
-  }
-
-  #request(prompt: readonly number[]): Omit<RowRequest, "isStale"> {
-    const { end, maxTokens } = this.#vocabulary;
-    return { prompt, endToken: end, maxTokens: Math.max(1, maxTokens - prompt.length), rule: this.#rule };
-  }
-
-  /** The probability of the token that says that nobody speaks, where the answer begins. */
-  #noSpeech(logits: Float32Array): number {
-    const { noSpeech } = this.#vocabulary;
-    return noSpeech === undefined ? 0 : Math.exp(logits[noSpeech]! - logSumExp(logits));
-  }
-
-  #hypothesis(tokens: readonly number[], meanLogProbability: number, sampleCount: number) {
-    const { tokenizer, firstTime } = this.#vocabulary;
-    const text = tokenizer.decode(tokens.filter((token) => token < firstTime)).trim();
-    const confidence = text === "" ? 0 : Math.exp(meanLogProbability);
-    const words = this.#options.timestamps ? timedWords(this.#vocabulary, tokens, sampleCount, confidence) : [];
-    return { text, words, confidence };
-  }
-}
-
-function answerRule(vocabulary: WhisperVocabulary, hasTimestamps: boolean): RowRequest["rule"] {
-  const { suppressed, suppressedAtStart, firstTime } = vocabulary;
-  const plain = suppress(suppressed, suppressedAtStart);
-  const times = hasTimestamps ? timestampRule(vocabulary) : undefined;
-  return (logits, written) => {
-    plain(logits, written);
-    if (times === undefined) logits.fill(Number.NEGATIVE_INFINITY, firstTime);
-    else times(logits, written);
-  };
 }

@@ -5,6 +5,7 @@ import { SyrinxError } from "../../base/errors.js";
 import { readJson } from "../model-folder.js";
 import { readHuggingFaceTokenizer } from "../tokenizers/hugging-face.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
+import type { AlignmentHead } from "./alignment.js";
 
 /** Time tokens stand 20 ms apart. */
 export const TIME_TOKEN_SAMPLES = 320;
@@ -16,6 +17,7 @@ const generation = z.object({
   suppress_tokens: z.array(z.int().min(-1)).nullish(),
   begin_suppress_tokens: z.array(z.int().min(0)).nullish(),
   max_length: z.int().min(1).optional(),
+  alignment_heads: z.array(z.tuple([z.int().min(0), z.int().min(0)])).nullish(),
   vocab_size: z.int().optional(),
 });
 
@@ -34,6 +36,8 @@ export interface WhisperVocabulary {
   /** Empty if the model knows English alone, and takes no language and no task. */
   readonly languages: ReadonlyMap<string, number>;
   readonly tasks: { readonly transcribe: number; readonly translate: number } | undefined;
+  /** Which heads of the decoder follow the speech. */
+  readonly alignmentHeads: readonly AlignmentHead[];
   /** Of all prompt and answer tokens. */
   readonly maxTokens: number;
   readonly suppressed: readonly number[];
@@ -71,6 +75,7 @@ export async function readWhisperVocabulary(folder: string): Promise<WhisperVoca
     noSpeech: tokenizer.idOf("<|nospeech|>") ?? tokenizer.idOf("<|nocaptions|>"),
     languages,
     tasks,
+    alignmentHeads: chosen.alignment_heads ?? [],
     maxTokens: chosen.max_length ?? 448,
     suppressed: [...new Set([...(chosen.suppress_tokens ?? []), ...steering])].filter((id) => id >= 0 && id !== end),
     suppressedAtStart: chosen.begin_suppress_tokens ?? [],
