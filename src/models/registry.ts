@@ -5,6 +5,9 @@ import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { gtcrnFamily } from "./gtcrn.js";
+import { moonshineFamily } from "./moonshine.js";
+import { moonshineSpellingFamily } from "./moonshine-spelling.js";
+import { moonshineStreamingFamily } from "./moonshine-streaming/index.js";
 import { nemoCtcFamily } from "./nemo-ctc.js";
 import { nemoStreamingFamily } from "./nemo-streaming.js";
 import { nemoTdtFamily } from "./nemo-tdt.js";
@@ -12,6 +15,7 @@ import { sileroFamily } from "./silero.js";
 import { smartTurnFamily } from "./smart-turn.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
+import { whisperFamily } from "./whisper/index.js";
 import { zipformerFamily } from "./zipformer.js";
 
 /** A family whose options' type has been forgotten: options go through its schema before they reach `open`. */
@@ -21,6 +25,9 @@ const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
   gtcrnFamily,
+  moonshineFamily,
+  moonshineSpellingFamily,
+  moonshineStreamingFamily,
   nemoCtcFamily,
   nemoStreamingFamily,
   nemoTdtFamily,
@@ -28,6 +35,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   smartTurnFamily,
   starterCtcFamily,
   starterVadFamily,
+  whisperFamily,
   zipformerFamily,
 ] as AnyFamily[];
 
