@@ -4,6 +4,8 @@ import { assert } from "../base/assert.js";
 import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
+import { kittenFamily } from "./kitten.js";
+import { kokoroFamily } from "./kokoro.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -14,6 +16,8 @@ export type AnyFamily = FamilyDefinition;
 const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
+  kittenFamily,
+  kokoroFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,
