@@ -6,6 +6,7 @@ import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { kittenFamily } from "./kitten.js";
 import { kokoroFamily } from "./kokoro.js";
+import { piperFamily } from "./piper.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -18,6 +19,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   fliteFamily,
   kittenFamily,
   kokoroFamily,
+  piperFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,

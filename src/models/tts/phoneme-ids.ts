@@ -22,6 +22,11 @@ export interface EncodedWords {
   readonly symbolCount: number;
 }
 
+/** Marks alone make no sound. */
+export function isSaid({ phonemes }: PhonemeWord): boolean {
+  return /[\p{L}\p{N}]/u.test(phonemes);
+}
+
 /** The ids of words with spaces between them. */
 export function encodeWords(words: readonly PhonemeWord[], table: SymbolTable, layout: IdLayout): EncodedWords {
   const ids = [...layout.start];

@@ -8,7 +8,7 @@ import { type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js"
 import type { OnnxModel } from "../../gpu/onnx-model.js";
 import { float32Tensor, floatsOf, int64Tensor, numbersOf } from "../../gpu/tensors.js";
 import type { PhonemeWord } from "../pronunciation/phonemizer.js";
-import { encodeWords, type IdLayout, packWords, type SymbolTable } from "./phoneme-ids.js";
+import { encodeWords, type IdLayout, isSaid, packWords, type SymbolTable } from "./phoneme-ids.js";
 import { STYLE_FLOATS, type StyleVectors } from "./style-vectors.js";
 import type { Synthesiser, SynthesisRow, Utterance } from "./voice-model.js";
 
@@ -123,11 +123,6 @@ export class StyleTts implements Synthesiser<StylePlan> {
   release(): Promise<void> {
     return this.#parts.model.release();
   }
-}
-
-/** Marks alone make no sound. */
-export function isSaid({ phonemes }: PhonemeWord): boolean {
-  return /\p{L}/u.test(phonemes);
 }
 
 /** The samples of each id; undefined if there is no such output, or it counts something else. Its scale does not matter. */

@@ -30,7 +30,7 @@ export interface ToneGraph {
   readonly ids: Value;
   /** f32, one element: the factor on a slot's length is its inverse. */
   readonly speed: Value;
-  /** f32, one element. */
+  /** f32: one element, or one for each of the batch. */
   readonly level: Value;
   readonly idCount: number;
 }
@@ -47,7 +47,7 @@ export function tones(graph: GraphWriter, { rateHz, ids, speed, level, idCount }
   const seconds = graph.node("Mul", [at, graph.scalar((2 * Math.PI) / rateHz)]);
   return graph.node("Mul", [
     graph.node("Sin", [graph.node("Mul", [hz, seconds])]),
-    graph.node("Reshape", [level, graph.ints(1)]),
+    graph.node("Reshape", [level, graph.ints(-1, 1, 1)]),
   ]);
 }
 
