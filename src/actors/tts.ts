@@ -1,6 +1,7 @@
 /**
  * Speaks text clause by clause. Within a batch, calls take turns: first the opening clauses of all replies, because a
- * caller waits in silence for each of them, then one clause of every call after the other.
+ * caller waits in silence for each of them, then one clause of every call after the other. Clauses of one turn are spoken
+ * together where the model takes a batch.
  *
  * A clause's alignment stands before its audio; audio of one context is contiguous. A clause that cannot be spoken is an
  * error of its own, and the reply goes on.
@@ -8,7 +9,7 @@
 import { z } from "zod";
 import { AssertionFailure } from "../base/assert.js";
 import { isSyrinxError, reasonOf, SyrinxError } from "../base/errors.js";
-import type { SpeakReport, TtsModel } from "../models/family.js";
+import type { SpeakReport, SpeakRequest, TtsModel } from "../models/family.js";
 import { type ActorCall, type ActorResources, defineActor, type Item, type Out } from "./define.js";
 import { type SpeakTask, TTS_ROW_BYTES, TtsCall, type TtsContext } from "./tts-call.js";
 
@@ -55,9 +56,8 @@ class Speaker {
   readonly #chosen: TtsOptions;
   readonly #resources: ActorResources<"tts">;
   readonly #model: TtsModel;
-  /** The clause being spoken: held until its word times are known. */
-  #pcm = new Int16Array(16_000);
-  #pcmCount = 0;
+  /** The clauses being spoken, by their place in the batch: held until their word times are known. */
+  readonly #held: HeldPcm[] = [];
 
   constructor(chosen: TtsOptions, resources: ActorResources<"tts">) {
     this.#chosen = chosen;
@@ -78,38 +78,64 @@ class Speaker {
       waiting = waiting.filter((state) => state.tasks.length > 0);
       if (waiting.length === 0) return;
       const openings = waiting.filter((state) => isOpening((state.tasks[0] as SpeakTask).context));
-      for (const state of openings.length > 0 ? openings : waiting) {
-        await this.#speak(state.tasks.shift() as SpeakTask, out);
+      const turn = openings.length > 0 ? openings : waiting;
+      const together = this.#model.speakAll === undefined ? 1 : (this.#model.batchMax ?? 1);
+      for (let start = 0; start < turn.length; start += together) {
+        const clauses = turn.slice(start, start + together).map((state) => state.tasks.shift() as SpeakTask);
+        await this.#speak(clauses, out);
       }
     }
   }
 
-  async #speak({ text, context, cause }: SpeakTask, out: Out<TtsCall>): Promise<void> {
-    const { call } = cause;
-    const { generation } = context;
-    if (call.isStale(generation)) return;
-    const { voice, speed } = { ...this.#chosen, ...callOptions.parse(call.options) };
-    this.#pcmCount = 0;
-    let report: SpeakReport;
-    try {
-      const isStale = (): boolean => call.isStale(generation);
-      report = await this.#model.speak({ text, voice, speed, isStale }, (pcm) => this.#hold(pcm));
-    } catch (error) {
-      if (error instanceof AssertionFailure) throw error;
-      context.failedCount++;
-      this.#tell(call, error, cause, out);
-      return;
+  async #speak(clauses: readonly SpeakTask[], out: Out<TtsCall>): Promise<void> {
+    const live = clauses.filter(({ context, cause }) => !cause.call.isStale(context.generation));
+    if (live.length === 0) return;
+    const requests = live.map(({ text, context, cause: { call } }) => {
+      const { voice, speed } = { ...this.#chosen, ...callOptions.parse(call.options) };
+      return { text, voice, speed, isStale: () => call.isStale(context.generation) };
+    });
+    while (this.#held.length < live.length) this.#held.push(new HeldPcm());
+    for (const held of this.#held) held.count = 0;
+    const reports = await this.#ask(requests);
+    for (const [index, clause] of live.entries()) {
+      const { text, context, cause } = clause;
+      const report = reports[index];
+      if (!isReport(report)) {
+        context.failedCount++;
+        this.#tell(cause.call, report, cause, out);
+      } else if (!requests[index]!.isStale()) {
+        context.spokenCount++;
+        this.#emit(text, report, this.#held[index]!, context, cause, out);
+      }
     }
-    if (call.isStale(generation)) return;
-    context.spokenCount++;
-    this.#emit(text, report, context, cause, out);
   }
 
-  #emit(text: string, report: SpeakReport, context: TtsContext, cause: Item<TtsCall>, out: Out<TtsCall>): void {
+  /** For each request its report, or what kept it from being spoken. */
+  async #ask(requests: readonly SpeakRequest[]): Promise<readonly unknown[]> {
+    const model = this.#model;
+    if (requests.length > 1 && model.speakAll !== undefined) {
+      return model.speakAll(requests, (index, pcm) => this.#held[index]!.add(pcm));
+    }
+    try {
+      return [await model.speak(requests[0]!, (pcm) => this.#held[0]!.add(pcm))];
+    } catch (error) {
+      if (error instanceof AssertionFailure) throw error;
+      return [error];
+    }
+  }
+
+  #emit(
+    text: string,
+    report: SpeakReport,
+    held: HeldPcm,
+    context: TtsContext,
+    cause: Item<TtsCall>,
+    out: Out<TtsCall>,
+  ): void {
     const { call } = cause;
     const { contextId, generation, position: start } = context;
     const { rateHz } = this.#model;
-    const total = this.#pcmCount;
+    const total = held.count;
     if (total === 0) return;
     const { spans } = report;
     const known = spans.length > 0 ? spans : [{ text, startSample: 0, endSample: total }];
@@ -128,20 +154,10 @@ class Speaker {
     for (let frame = 0, from = 0; frame < frameCount; frame++) {
       const to = Math.round(((frame + 1) * total) / frameCount);
       const position = start + from;
-      out.emitAudio(call, { contextId, rateHz }, this.#pcm, from, to - from, { cause, generation, position });
+      out.emitAudio(call, { contextId, rateHz }, held.pcm, from, to - from, { cause, generation, position });
       from = to;
     }
     context.position += total;
-  }
-
-  #hold(pcm: Int16Array): void {
-    if (this.#pcmCount + pcm.length > this.#pcm.length) {
-      const grown = new Int16Array(2 * (this.#pcmCount + pcm.length));
-      grown.set(this.#pcm.subarray(0, this.#pcmCount));
-      this.#pcm = grown;
-    }
-    this.#pcm.set(pcm, this.#pcmCount);
-    this.#pcmCount += pcm.length;
   }
 
   #tell(call: ActorCall<TtsCall>, thrown: unknown, cause: Item<TtsCall>, out: Out<TtsCall>): void {
@@ -151,6 +167,26 @@ class Speaker {
     log("warn", "a clause could not be spoken", { callId: call.callId, code });
     out.emit(call, "error", { code, message, hint, node: nodeName, fatal: false }, { cause });
   }
+}
+
+/** Grows to the longest clause that it held. */
+class HeldPcm {
+  pcm = new Int16Array(16_000);
+  count = 0;
+
+  add(more: Int16Array): void {
+    if (this.count + more.length > this.pcm.length) {
+      const grown = new Int16Array(2 * (this.count + more.length));
+      grown.set(this.pcm.subarray(0, this.count));
+      this.pcm = grown;
+    }
+    this.pcm.set(more, this.count);
+    this.count += more.length;
+  }
+}
+
+function isReport(outcome: unknown): outcome is SpeakReport {
+  return typeof outcome === "object" && outcome !== null && "spans" in outcome;
 }
 
 /** Nothing of this reply was spoken yet: somebody is waiting in silence. */

@@ -121,6 +121,34 @@ describe("tts", () => {
     );
   });
 
+  test("clauses of one turn are spoken together where the model takes a batch, and sound as one by one", async () => {
+    const parts = [0, 1, 2, 3, 4].map((call) => [...spoken(REPLY, 0, call, 500), close(call)]);
+    const [begin, end] = [parts.map((steps) => steps.slice(0, -1)), parts.map((steps) => steps.slice(-1))];
+    const steps = [...begin.flat(), ...end.flat()];
+    const model = fakeTts({ batchMax: 3 });
+    const together = await say(steps, { model, calls: 5 });
+    assert.deepEqual(new Set(model.batchSizes), new Set([2, 3]), "five calls in turns of three and two");
+    const alone = await say(steps, { calls: 5 });
+    for (let call = 0; call < 5; call++) {
+      assert.deepEqual(samples(together, 0, call), samples(alone, 0, call));
+      assert.deepEqual(kinds(together, call), kinds(alone, call));
+      assert.deepEqual(together.of("alignment", call), alone.of("alignment", call));
+    }
+  });
+
+  test("a clause that fails in a batch is its own call's error", async () => {
+    const model = fakeTts({ batchMax: 4 });
+    const texts = ["It works.", "FAIL, it does.", "This too."];
+    const parts = texts.map((whole, call) => spoken(whole, 0, call, 500));
+    const run = await say([...parts.flat(), ...texts.map((_, call) => close(call))], { model, calls: 3 });
+    assert.ok(model.batchSizes.includes(3));
+    assert.deepEqual(
+      texts.map((_, call) => run.of("error", call).map(({ meta }) => meta.code)),
+      [[], ["TTS_FAILED"], []],
+    );
+    assert.ok(samples(run, 0, 0).length > 0 && samples(run, 0, 1).length === 0 && samples(run, 0, 2).length > 0);
+  });
+
   test("an opening clause overtakes the later clauses of replies that are being heard", async () => {
     const model = fakeTts();
     const steps = [
