@@ -10,6 +10,7 @@ import { piperFamily } from "./piper.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
+import { supertonicFamily } from "./supertonic.js";
 
 /** A family whose options' type has been forgotten: options go through its schema before they reach `open`. */
 export type AnyFamily = FamilyDefinition;
@@ -23,6 +24,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,
+  supertonicFamily,
 ] as AnyFamily[];
 
 const families = new Map<string, AnyFamily>(BUILT_IN.map((family) => [family.name, family]));
