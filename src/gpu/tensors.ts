@@ -28,3 +28,12 @@ export function numbersOf(tensor: OnnxTensor): Float64Array {
   for (let i = 0; i < data.length; i += 1) numbers[i] = Number(data[i]);
   return numbers;
 }
+
+/** All zero, or false. */
+export function zeroTensor(type: string, dims: readonly number[]): OnnxTensor {
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  if (type === "int64") return new Tensor("int64", new BigInt64Array(count), dims);
+  if (type === "bool") return new Tensor("bool", new Uint8Array(count), dims);
+  assert(type === "float32", "a state is float32, int64 or bool");
+  return new Tensor("float32", new Float32Array(count), dims);
+}

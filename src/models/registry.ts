@@ -7,6 +7,7 @@ import { fliteFamily } from "./flite/index.js";
 import { kittenFamily } from "./kitten.js";
 import { kokoroFamily } from "./kokoro.js";
 import { piperFamily } from "./piper.js";
+import { pocketTtsFamily } from "./pocket-tts.js";
 import { sileroFamily } from "./silero.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
@@ -21,6 +22,7 @@ const BUILT_IN: readonly AnyFamily[] = [
   kittenFamily,
   kokoroFamily,
   piperFamily,
+  pocketTtsFamily,
   sileroFamily,
   starterCtcFamily,
   starterVadFamily,
