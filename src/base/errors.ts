@@ -226,7 +226,7 @@ export const ERRORS = {
   ),
   TTS_LANGUAGE_UNKNOWN: row(
     "this voice has no phonemes for the language {language}",
-    "Use `language: en-us`, or name a module for other languages in the model's `phonemizer`; see docs/CONFIG.md.",
+    "Use `language: en-us`, or name a module for other languages in the model's `phonemizer`; see docs/VOICES.md.",
   ),
   TTS_PHONEMIZER_INVALID: row(
     "the phonemizer {module} cannot be used: {reason}",

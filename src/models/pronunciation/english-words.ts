@@ -23,7 +23,29 @@ const OWN: Readonly<Record<string, string>> = {
   was: "W AH1 Z",
   can: "K AE1 N",
   ok: "OW2 K EY1",
+  // Of two words spelled alike, the one that is said more often.
+  read: "R IY1 D",
+  live: "L IH1 V",
+  lead: "L IY1 D",
+  wind: "W IH1 N D",
+  close: "K L OW1 Z",
+  convert: "K AH0 N V ER1 T",
+  use: "Y UW1 Z",
+  ...daysOfTheWeek(),
 };
+
+/** The dictionary's first way ends them in "dee". */
+function daysOfTheWeek(): Record<string, string> {
+  return {
+    sunday: "S AH1 N D EY2",
+    monday: "M AH1 N D EY2",
+    tuesday: "T UW1 Z D EY2",
+    wednesday: "W EH1 N Z D EY2",
+    thursday: "TH ER1 Z D EY2",
+    friday: "F R AY1 D EY2",
+    saturday: "S AE1 T ER0 D EY2",
+  };
+}
 
 /** A remembered word costs a few hundred bytes. At it: all are forgotten. */
 const REMEMBERED_MAX = 5000;

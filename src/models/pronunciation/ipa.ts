@@ -116,7 +116,7 @@ function reduced(sounds: readonly Sound[], at: number, alphabet: IpaAlphabet): s
   }
   if (stress !== 0) return undefined;
   if (alphabet === "espeak" && name === "IY") return "i";
-  if (at + 2 !== sounds.length) return undefined;
+  if (at + 2 !== sounds.length || !sounds.slice(0, at).some((sound) => isVowel(sound))) return undefined;
   // The vowel of an ending: "boxes", "wanted", "little".
   const isWeak = name === "IH" || name === SCHWA;
   if (isWeak && after === "Z" && SIBILANTS.has(before)) return "ᵻ";

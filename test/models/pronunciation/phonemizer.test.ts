@@ -45,6 +45,7 @@ describe("English phonemes", () => {
   test("are espeak's for voices that learnt from it", () => {
     assert.equal(said("Hello, my friend Roy. How are you?", "espeak"), "həlˈoʊ, maɪ fɹˈɛnd ɹˈɔɪ. hˈaʊ ɑːɹ juː?");
     assert.equal(said("hurry, better boxes", "espeak"), "hˈɜːɹi, bˈɛɾɚ bˈɑːksᵻz");
+    assert.equal(said("I added what I did", "espeak"), "aɪ ˈædᵻd wˈʌt aɪ dɪd");
   });
 
   test("read numbers, amounts, times and dates as words", () => {
