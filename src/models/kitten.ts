@@ -7,9 +7,9 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { SyrinxError } from "../base/errors.js";
-import { openOnnxModel } from "../gpu/onnx-model.js";
 import { defineFamily, type FamilyContext, type TtsModel } from "./family.js";
 import { openPhonemizer, type PhonemeWord, phonemizerOptions } from "./pronunciation/phonemizer.js";
+import { openGraph } from "./tts/open-graph.js";
 import { parseJson, readTextFile, type SymbolTable } from "./tts/phoneme-ids.js";
 import { StyleTts } from "./tts/style-tts.js";
 import { readStyleVectors } from "./tts/style-vectors.js";
@@ -47,7 +47,7 @@ export const kittenFamily = defineFamily({
     const { aliases, paces } = given.config === undefined ? PLAIN : await readConfig(inFolder(given.config));
     const styles = await readStyleVectors(inFolder(given.voices), 1);
     const phonemizer = await openPhonemizer(given, "espeak", context.baseFolder);
-    const model = await openOnnxModel({ path: inFolder(given.file), device: context.device, log: context.log });
+    const model = await openGraph(inFolder(given.file), context);
     const synthesiser = new StyleTts({
       model,
       family: NAME,

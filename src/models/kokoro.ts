@@ -5,9 +5,9 @@
  */
 import { resolve } from "node:path";
 import { z } from "zod";
-import { openOnnxModel } from "../gpu/onnx-model.js";
 import { defineFamily, type FamilyContext, type TtsModel } from "./family.js";
 import { openPhonemizer, phonemizerOptions } from "./pronunciation/phonemizer.js";
+import { openGraph } from "./tts/open-graph.js";
 import { readSymbolTable } from "./tts/phoneme-ids.js";
 import { StyleTts } from "./tts/style-tts.js";
 import { readStyleVectors } from "./tts/style-vectors.js";
@@ -38,7 +38,7 @@ export const kokoroFamily = defineFamily({
     const symbols = await readSymbolTable(inFolder(given.tokens));
     const styles = await readStyleVectors(inFolder(given.voices), KOKORO_STYLE_ROWS);
     const phonemizer = await openPhonemizer(given, "misaki", context.baseFolder);
-    const model = await openOnnxModel({ path: inFolder(given.file), device: context.device, log: context.log });
+    const model = await openGraph(inFolder(given.file), context);
     const synthesiser = new StyleTts({
       model,
       family: NAME,

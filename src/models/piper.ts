@@ -9,10 +9,11 @@ import { basename, resolve } from "node:path";
 import { z } from "zod";
 import { SyrinxError } from "../base/errors.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
-import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
+import type { OnnxModel } from "../gpu/onnx-model.js";
 import { float32Tensor, floatsOf, int64Tensor, numbersOf } from "../gpu/tensors.js";
 import { defineFamily, type FamilyContext, type TtsModel } from "./family.js";
 import { openPhonemizer, type Phonemizer, phonemizerOptions } from "./pronunciation/phonemizer.js";
+import { openGraph } from "./tts/open-graph.js";
 import {
   encodeWords,
   type IdLayout,
@@ -70,7 +71,7 @@ export const piperFamily = defineFamily({
     const path = resolve(context.baseFolder, given.file);
     const config = await readVoiceFile(resolve(context.baseFolder, given.config ?? `${given.file}.json`));
     const phonemizer = await phonemizerOf(config, given, context.baseFolder);
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const model = await openGraph(path, context);
     const synthesiser = new Piper(model, config, phonemizer, context.batchMax);
     const voice = new VoiceModel(synthesiser, { voice: given.voice ?? synthesiser.voices[0]!, speed: given.speed });
     await voice.warm();

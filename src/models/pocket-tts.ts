@@ -15,12 +15,13 @@ import { s16ToF32 } from "../audio/pcm.js";
 import { SyrinxError } from "../base/errors.js";
 import type { OnnxTensor, OnnxTensors } from "../gpu/batch-buffers.js";
 import { expectTensors } from "../gpu/expect-tensors.js";
-import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
+import type { OnnxModel } from "../gpu/onnx-model.js";
 import { float32Tensor, floatsOf, int64Tensor } from "../gpu/tensors.js";
 import { defineFamily, type FamilyContext, type TtsModel } from "./family.js";
 import { CarriedState } from "./tts/carried-state.js";
 import { type FrameSource, speakFrames } from "./tts/codec-loop.js";
 import { normals } from "./tts/noise.js";
+import { openGraph } from "./tts/open-graph.js";
 import { readSentencePieces, type SentencePieces } from "./tts/sentence-pieces.js";
 import type { PlacedWord } from "./tts/spans.js";
 import { type Synthesiser, type SynthesisRow, type Utterance, VoiceModel } from "./tts/voice-model.js";
@@ -68,11 +69,11 @@ type Graphs = Readonly<Record<GraphName, OnnxModel>>;
 
 async function openGraphs(folder: string, context: FamilyContext): Promise<Graphs> {
   const graphs = {
-    text_conditioner: await openGraph(folder, "text_conditioner", context),
-    lm_main: await openGraph(folder, "lm_main", context),
-    lm_flow: await openGraph(folder, "lm_flow", context),
-    decoder: await openGraph(folder, "decoder", context),
-    encoder: await openGraph(folder, "encoder", context),
+    text_conditioner: await openSmaller(folder, "text_conditioner", context),
+    lm_main: await openSmaller(folder, "lm_main", context),
+    lm_flow: await openSmaller(folder, "lm_flow", context),
+    decoder: await openSmaller(folder, "decoder", context),
+    encoder: await openSmaller(folder, "encoder", context),
   };
   expectRanks(graphs.text_conditioner, ["int64:2"], ["float32:3"]);
   expectRanks(graphs.lm_flow, ["float32:2", "float32:2", "float32:2", "float32:2"], ["float32:2"]);
@@ -83,13 +84,13 @@ async function openGraphs(folder: string, context: FamilyContext): Promise<Graph
 }
 
 /** The smaller file of the two, if both are there. */
-async function openGraph(folder: string, name: GraphName, { device, log }: FamilyContext): Promise<OnnxModel> {
+async function openSmaller(folder: string, name: GraphName, context: FamilyContext): Promise<OnnxModel> {
   const small = join(folder, `${name}.int8.onnx`);
   const hasSmall = await stat(small).then(
     () => true,
     () => false,
   );
-  return openOnnxModel({ path: hasSmall ? small : join(folder, `${name}.onnx`), device, log });
+  return openGraph(hasSmall ? small : join(folder, `${name}.onnx`), context);
 }
 
 /** Exports differ in names, not in order: the first tensors are checked where they stand, as `type:rank`. */

@@ -10,11 +10,12 @@ import { z } from "zod";
 import { SyrinxError } from "../base/errors.js";
 import type { OnnxTensor } from "../gpu/batch-buffers.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
-import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
+import type { OnnxModel } from "../gpu/onnx-model.js";
 import { float32Tensor, floatsOf, int64Tensor } from "../gpu/tensors.js";
 import { defineFamily, type FamilyContext, type TtsModel } from "./family.js";
 import { refine } from "./tts/flow-loop.js";
 import { normals } from "./tts/noise.js";
+import { openGraph } from "./tts/open-graph.js";
 import { parseJson, readTextFile } from "./tts/phoneme-ids.js";
 import { type LetterIndex, planLetters } from "./tts/supertonic-text.js";
 import {
@@ -67,9 +68,8 @@ export const supertonicFamily = defineFamily({
 const GRAPHS = ["duration_predictor", "text_encoder", "vector_estimator", "vocoder"] as const;
 type Graphs = Readonly<Record<(typeof GRAPHS)[number], OnnxModel>>;
 
-async function openGraphs(folder: string, { device, log }: FamilyContext): Promise<Graphs> {
-  const open = (name: (typeof GRAPHS)[number]): Promise<OnnxModel> =>
-    openOnnxModel({ path: join(folder, `${name}.onnx`), device, log });
+async function openGraphs(folder: string, context: FamilyContext): Promise<Graphs> {
+  const open = (name: (typeof GRAPHS)[number]): Promise<OnnxModel> => openGraph(join(folder, `${name}.onnx`), context);
   const graphs = {
     duration_predictor: await open("duration_predictor"),
     text_encoder: await open("text_encoder"),
