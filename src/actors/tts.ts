@@ -83,6 +83,8 @@ class Speaker {
       for (let start = 0; start < turn.length; start += together) {
         const clauses = turn.slice(start, start + together).map((state) => state.tasks.shift() as SpeakTask);
         await this.#speak(clauses, out);
+        // Somebody waits for this clause while the others are spoken.
+        out.publish?.();
       }
     }
   }

@@ -121,6 +121,15 @@ describe("tts", () => {
     );
   });
 
+  test("a clause's audio is published before the next clause is spoken", async () => {
+    const run = await say([...spoken(REPLY, 0, 0, 1_000), close()]);
+    const ends = run.emitted.flatMap(({ kind }, index) => {
+      return kind === "audio.out" && run.emitted[index + 1]?.kind !== "audio.out" ? [index + 1] : [];
+    });
+    assert.equal(ends.length, 4);
+    assert.deepEqual(run.published, ends);
+  });
+
   test("clauses of one turn are spoken together where the model takes a batch, and sound as one by one", async () => {
     const parts = [0, 1, 2, 3, 4].map((call) => [...spoken(REPLY, 0, call, 500), close(call)]);
     const [begin, end] = [parts.map((steps) => steps.slice(0, -1)), parts.map((steps) => steps.slice(-1))];
