@@ -3,8 +3,8 @@
  * caller waits in silence for each of them, then one clause of every call after the other. Clauses of one turn are spoken
  * together where the model takes a batch.
  *
- * A clause's alignment stands before its audio; audio of one context is contiguous. A clause that cannot be spoken is an
- * error of its own, and the reply goes on.
+ * A clause's alignment stands before its audio, but for a voice that streams: its audio leaves as it comes. Audio of one
+ * context is contiguous. A clause that cannot be spoken is an error of its own, and the reply goes on.
  */
 import { z } from "zod";
 import { AssertionFailure } from "../base/assert.js";
@@ -96,70 +96,79 @@ class Speaker {
       const { voice, speed } = { ...this.#chosen, ...callOptions.parse(call.options) };
       return { text, voice, speed, isStale: () => call.isStale(context.generation) };
     });
-    while (this.#held.length < live.length) this.#held.push(new HeldPcm());
-    for (const held of this.#held) held.count = 0;
-    const reports = await this.#ask(requests);
+    const starts = live.map(({ context }) => context.position);
+    const reports = await this.#ask(requests, this.#listener(live, out));
     for (const [index, clause] of live.entries()) {
-      const { text, context, cause } = clause;
+      const { context, cause } = clause;
       const report = reports[index];
       if (!isReport(report)) {
         context.failedCount++;
         this.#tell(cause.call, report, cause, out);
       } else if (!requests[index]!.isStale()) {
         context.spokenCount++;
-        this.#emit(text, report, this.#held[index]!, context, cause, out);
+        const held = this.#model.isStreaming === true ? undefined : this.#held[index]!;
+        const total = held?.count ?? context.position - starts[index]!;
+        if (total > 0) this.#align(clause, report, starts[index]!, total, out);
+        if (held !== undefined) this.#emitAudio(clause, held.pcm, held.count, out);
       }
     }
   }
 
-  /** For each request its report, or what kept it from being spoken. */
-  async #ask(requests: readonly SpeakRequest[]): Promise<readonly unknown[]> {
-    const model = this.#model;
-    if (requests.length > 1 && model.speakAll !== undefined) {
-      return model.speakAll(requests, (index, pcm) => this.#held[index]!.add(pcm));
+  /** Where a model's audio goes: to whoever waits, or aside until its word times are known. */
+  #listener(clauses: readonly SpeakTask[], out: Out<TtsCall>): (index: number, pcm: Int16Array) => void {
+    if (this.#model.isStreaming === true) {
+      return (index, pcm) => {
+        this.#emitAudio(clauses[index]!, pcm, pcm.length, out);
+        out.publish?.();
+      };
     }
+    while (this.#held.length < clauses.length) this.#held.push(new HeldPcm());
+    for (const held of this.#held) held.count = 0;
+    return (index, pcm) => this.#held[index]!.add(pcm);
+  }
+
+  /** For each request its report, or what kept it from being spoken. */
+  async #ask(
+    requests: readonly SpeakRequest[],
+    listen: (index: number, pcm: Int16Array) => void,
+  ): Promise<readonly unknown[]> {
+    const model = this.#model;
+    if (requests.length > 1 && model.speakAll !== undefined) return model.speakAll(requests, listen);
     try {
-      return [await model.speak(requests[0]!, (pcm) => this.#held[0]!.add(pcm))];
+      return [await model.speak(requests[0]!, (pcm) => listen(0, pcm))];
     } catch (error) {
       if (error instanceof AssertionFailure) throw error;
       return [error];
     }
   }
 
-  #emit(
-    text: string,
-    report: SpeakReport,
-    held: HeldPcm,
-    context: TtsContext,
-    cause: Item<TtsCall>,
-    out: Out<TtsCall>,
-  ): void {
-    const { call } = cause;
-    const { contextId, generation, position: start } = context;
-    const { rateHz } = this.#model;
-    const total = held.count;
-    if (total === 0) return;
-    const { spans } = report;
+  #align({ text, context, cause }: SpeakTask, { spans }: SpeakReport, start: number, total: number, out: Out<TtsCall>) {
+    const { contextId, generation } = context;
     const known = spans.length > 0 ? spans : [{ text, startSample: 0, endSample: total }];
     const meta = {
       contextId,
       unit: spans.length > 0 ? ("word" as const) : ("clause" as const),
-      rateHz,
+      rateHz: this.#model.rateHz,
       spans: known.map((span) => ({
         text: span.text,
         startSample: start + span.startSample,
         endSample: start + span.endSample,
       })),
     };
-    out.emit(call, "alignment", meta, { cause, generation, position: start });
-    const frameCount = Math.ceil(total / ((rateHz * OUT_FRAME_MS_MAX) / 1000));
+    out.emit(cause.call, "alignment", meta, { cause, generation, position: start });
+  }
+
+  #emitAudio({ context, cause }: SpeakTask, pcm: Int16Array, count: number, out: Out<TtsCall>): void {
+    const { contextId, generation, position: start } = context;
+    const { rateHz } = this.#model;
+    const frameCount = Math.ceil(count / ((rateHz * OUT_FRAME_MS_MAX) / 1000));
     for (let frame = 0, from = 0; frame < frameCount; frame++) {
-      const to = Math.round(((frame + 1) * total) / frameCount);
-      const position = start + from;
-      out.emitAudio(call, { contextId, rateHz }, held.pcm, from, to - from, { cause, generation, position });
+      const to = Math.round(((frame + 1) * count) / frameCount);
+      const options = { cause, generation, position: start + from };
+      out.emitAudio(cause.call, { contextId, rateHz }, pcm, from, to - from, options);
       from = to;
     }
-    context.position += total;
+    context.position += count;
   }
 
   #tell(call: ActorCall<TtsCall>, thrown: unknown, cause: Item<TtsCall>, out: Out<TtsCall>): void {

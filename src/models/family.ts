@@ -168,6 +168,8 @@ export interface TtsModel extends Model {
    * @param emit receives s16 PCM at `rateHz`, in order, gap-free. The array may be reused after it returns.
    */
   speak(request: SpeakRequest, emit: (pcm: Int16Array) => void): Promise<SpeakReport>;
+  /** True if audio comes long before `speak` is done: it should be heard then, though its spans come last. */
+  readonly isStreaming?: boolean;
   /** The most requests that `speakAll` advances in one run; 1 if not given. */
   readonly batchMax?: number;
   /**

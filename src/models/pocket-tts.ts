@@ -138,6 +138,7 @@ class PocketTts implements Synthesiser<PocketPlan> {
   readonly rateHz = RATE_HZ;
   readonly voices: readonly string[];
   readonly batchMax = 1;
+  readonly isStreaming = true;
   /** Of the language model, after it heard a voice. */
   readonly #heard = new Map<string, CarriedState>();
   readonly #silence: CarriedState;

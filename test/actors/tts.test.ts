@@ -130,6 +130,20 @@ describe("tts", () => {
     assert.deepEqual(run.published, ends);
   });
 
+  test("a voice that streams is heard while it speaks, the same samples, and its alignment comes behind them", async () => {
+    const steps = [...spoken(REPLY, 0, 0, 1_000), close()];
+    const run = await say(steps, { model: fakeTts({ isStreaming: true }) });
+    const whole = await say(steps);
+    assert.deepEqual(samples(run, 0), samples(whole, 0));
+    assert.deepEqual(run.of("alignment"), whole.of("alignment"));
+    assert.deepEqual(kinds(run).slice(1, 5), ["audio.out", "alignment", "audio.out", "alignment"]);
+    const positions = run.of("audio.out").map(({ position, pcm }) => [position, position + pcm.length] as const);
+    for (const [at, [start]] of positions.entries()) assert.equal(start, at === 0 ? 0 : positions[at - 1]![1]);
+    assert.equal(run.published[0], 2, "the reply's start and the first piece");
+    const broken = await say(spoken("It works. FAIL now. It goes on."), { model: fakeTts({ isStreaming: true }) });
+    assert.equal(broken.of("error").length, 1);
+  });
+
   test("clauses of one turn are spoken together where the model takes a batch, and sound as one by one", async () => {
     const parts = [0, 1, 2, 3, 4].map((call) => [...spoken(REPLY, 0, call, 500), close(call)]);
     const [begin, end] = [parts.map((steps) => steps.slice(0, -1)), parts.map((steps) => steps.slice(-1))];

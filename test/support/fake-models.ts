@@ -134,8 +134,8 @@ export interface FakeTts extends TtsModel {
  * 10 ms of a tone for each character. Fails on texts with `FAIL` in them. With `words`, it knows when each is spoken; with a
  * `batchMax`, it speaks several requests in turns of one piece each.
  */
-export function fakeTts({ words = true, rateHz = 16_000, batchMax = 1 } = {}): FakeTts {
-  const model = fakeVoice({ words, rateHz });
+export function fakeTts({ words = true, rateHz = 16_000, batchMax = 1, isStreaming = false } = {}): FakeTts {
+  const model = { ...fakeVoice({ words, rateHz }), isStreaming };
   if (batchMax === 1) return model;
   return {
     ...model,

@@ -40,6 +40,8 @@ export interface Synthesiser<Plan> {
   readonly rateHz: number;
   readonly voices: readonly string[];
   readonly batchMax: number;
+  /** Emits audio of a row long before all of it is made. */
+  readonly isStreaming?: boolean;
   /** The utterances of a text, in order; empty if there is nothing to say. */
   plan(text: string, voice: string): Promise<readonly Utterance<Plan>[]>;
   /**
@@ -75,6 +77,7 @@ export class VoiceModel<Plan> implements TtsModel {
   readonly rateHz: number;
   readonly voices: readonly string[];
   readonly batchMax: number;
+  readonly isStreaming: boolean;
   readonly #synthesiser: Synthesiser<Plan>;
   readonly #defaults: VoiceDefaults;
   readonly #piece: Int16Array;
@@ -86,6 +89,7 @@ export class VoiceModel<Plan> implements TtsModel {
     this.rateHz = synthesiser.rateHz;
     this.voices = synthesiser.voices;
     this.batchMax = synthesiser.batchMax;
+    this.isStreaming = synthesiser.isStreaming === true;
     this.#synthesiser = synthesiser;
     this.#defaults = defaults;
     this.#piece = new Int16Array(Math.ceil((synthesiser.rateHz * PIECE_MS_MAX) / 1000));
