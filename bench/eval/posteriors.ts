@@ -1,10 +1,10 @@
 /** The network's answer before any decoding: what the steps of decoding share, so that they differ in nothing else. */
 import { openOnnxModel } from "../../src/gpu/onnx-model.js";
 import { modelPath, starterFolder } from "../../src/models/model-file.js";
+import { fullDictionary } from "../../src/models/pronunciation/dictionary.js";
 import { AcousticModel } from "../../src/models/starter-ctc/acoustic.js";
 import { LABEL_COUNT, type Lexicon, loadLexicon } from "../../src/models/starter-ctc/decoder/index.js";
 import { letterToSound } from "../../src/models/starter-ctc/decoder/letter-to-sound.js";
-import { fullDictionary } from "../../src/models/starter-ctc/decoder/lexicon.js";
 import { arpabetLabels, BLANK } from "../../src/models/starter-ctc/decoder/phones.js";
 import type { Clip } from "./clips.js";
 import { familyContext, type Models, STT_BATCH } from "./recognisers.js";

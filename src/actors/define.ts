@@ -81,6 +81,11 @@ export interface Out<State = unknown> {
     count: number,
     options?: EmitOptions<State>,
   ): void;
+  /**
+   * Publishes what was emitted so far while the batch goes on: for output that somebody waits for. If the worker dies later
+   * in the batch, the batch is repeated, and what was published is dropped as a duplicate. Absent where nobody waits.
+   */
+  publish?(): void;
 }
 
 /**

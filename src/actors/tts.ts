@@ -1,14 +1,15 @@
 /**
  * Speaks text clause by clause. Within a batch, calls take turns: first the opening clauses of all replies, because a
- * caller waits in silence for each of them, then one clause of every call after the other.
+ * caller waits in silence for each of them, then one clause of every call after the other. Clauses of one turn are spoken
+ * together where the model takes a batch.
  *
- * A clause's alignment stands before its audio; audio of one context is contiguous. A clause that cannot be spoken is an
- * error of its own, and the reply goes on.
+ * A clause's alignment stands before its audio, but for a voice that streams: its audio leaves as it comes. Audio of one
+ * context is contiguous. A clause that cannot be spoken is an error of its own, and the reply goes on.
  */
 import { z } from "zod";
 import { AssertionFailure } from "../base/assert.js";
 import { isSyrinxError, reasonOf, SyrinxError } from "../base/errors.js";
-import type { SpeakReport, TtsModel } from "../models/family.js";
+import type { SpeakReport, SpeakRequest, TtsModel } from "../models/family.js";
 import { type ActorCall, type ActorResources, defineActor, type Item, type Out } from "./define.js";
 import { type SpeakTask, TTS_ROW_BYTES, TtsCall, type TtsContext } from "./tts-call.js";
 
@@ -55,9 +56,8 @@ class Speaker {
   readonly #chosen: TtsOptions;
   readonly #resources: ActorResources<"tts">;
   readonly #model: TtsModel;
-  /** The clause being spoken: held until its word times are known. */
-  #pcm = new Int16Array(16_000);
-  #pcmCount = 0;
+  /** The clauses being spoken, by their place in the batch: held until their word times are known. */
+  readonly #held: HeldPcm[] = [];
 
   constructor(chosen: TtsOptions, resources: ActorResources<"tts">) {
     this.#chosen = chosen;
@@ -78,70 +78,97 @@ class Speaker {
       waiting = waiting.filter((state) => state.tasks.length > 0);
       if (waiting.length === 0) return;
       const openings = waiting.filter((state) => isOpening((state.tasks[0] as SpeakTask).context));
-      for (const state of openings.length > 0 ? openings : waiting) {
-        await this.#speak(state.tasks.shift() as SpeakTask, out);
+      const turn = openings.length > 0 ? openings : waiting;
+      const together = this.#model.speakAll === undefined ? 1 : (this.#model.batchMax ?? 1);
+      for (let start = 0; start < turn.length; start += together) {
+        const clauses = turn.slice(start, start + together).map((state) => state.tasks.shift() as SpeakTask);
+        await this.#speak(clauses, out);
+        // Somebody waits for this clause while the others are spoken.
+        out.publish?.();
       }
     }
   }
 
-  async #speak({ text, context, cause }: SpeakTask, out: Out<TtsCall>): Promise<void> {
-    const { call } = cause;
-    const { generation } = context;
-    if (call.isStale(generation)) return;
-    const { voice, speed } = { ...this.#chosen, ...callOptions.parse(call.options) };
-    this.#pcmCount = 0;
-    let report: SpeakReport;
-    try {
-      const isStale = (): boolean => call.isStale(generation);
-      report = await this.#model.speak({ text, voice, speed, isStale }, (pcm) => this.#hold(pcm));
-    } catch (error) {
-      if (error instanceof AssertionFailure) throw error;
-      context.failedCount++;
-      this.#tell(call, error, cause, out);
-      return;
+  async #speak(clauses: readonly SpeakTask[], out: Out<TtsCall>): Promise<void> {
+    const live = clauses.filter(({ context, cause }) => !cause.call.isStale(context.generation));
+    if (live.length === 0) return;
+    const requests = live.map(({ text, context, cause: { call } }) => {
+      const { voice, speed } = { ...this.#chosen, ...callOptions.parse(call.options) };
+      return { text, voice, speed, isStale: () => call.isStale(context.generation) };
+    });
+    const starts = live.map(({ context }) => context.position);
+    const reports = await this.#ask(requests, this.#listener(live, out));
+    for (const [index, clause] of live.entries()) {
+      const { context, cause } = clause;
+      const report = reports[index];
+      if (!isReport(report)) {
+        context.failedCount++;
+        this.#tell(cause.call, report, cause, out);
+      } else if (!requests[index]!.isStale()) {
+        context.spokenCount++;
+        const held = this.#model.isStreaming === true ? undefined : this.#held[index]!;
+        const total = held?.count ?? context.position - starts[index]!;
+        if (total > 0) this.#align(clause, report, starts[index]!, total, out);
+        if (held !== undefined) this.#emitAudio(clause, held.pcm, held.count, out);
+      }
     }
-    if (call.isStale(generation)) return;
-    context.spokenCount++;
-    this.#emit(text, report, context, cause, out);
   }
 
-  #emit(text: string, report: SpeakReport, context: TtsContext, cause: Item<TtsCall>, out: Out<TtsCall>): void {
-    const { call } = cause;
-    const { contextId, generation, position: start } = context;
-    const { rateHz } = this.#model;
-    const total = this.#pcmCount;
-    if (total === 0) return;
-    const { spans } = report;
+  /** Where a model's audio goes: to whoever waits, or aside until its word times are known. */
+  #listener(clauses: readonly SpeakTask[], out: Out<TtsCall>): (index: number, pcm: Int16Array) => void {
+    if (this.#model.isStreaming === true) {
+      return (index, pcm) => {
+        this.#emitAudio(clauses[index]!, pcm, pcm.length, out);
+        out.publish?.();
+      };
+    }
+    while (this.#held.length < clauses.length) this.#held.push(new HeldPcm());
+    for (const held of this.#held) held.count = 0;
+    return (index, pcm) => this.#held[index]!.add(pcm);
+  }
+
+  /** For each request its report, or what kept it from being spoken. */
+  async #ask(
+    requests: readonly SpeakRequest[],
+    listen: (index: number, pcm: Int16Array) => void,
+  ): Promise<readonly unknown[]> {
+    const model = this.#model;
+    if (requests.length > 1 && model.speakAll !== undefined) return model.speakAll(requests, listen);
+    try {
+      return [await model.speak(requests[0]!, (pcm) => listen(0, pcm))];
+    } catch (error) {
+      if (error instanceof AssertionFailure) throw error;
+      return [error];
+    }
+  }
+
+  #align({ text, context, cause }: SpeakTask, { spans }: SpeakReport, start: number, total: number, out: Out<TtsCall>) {
+    const { contextId, generation } = context;
     const known = spans.length > 0 ? spans : [{ text, startSample: 0, endSample: total }];
     const meta = {
       contextId,
       unit: spans.length > 0 ? ("word" as const) : ("clause" as const),
-      rateHz,
+      rateHz: this.#model.rateHz,
       spans: known.map((span) => ({
         text: span.text,
         startSample: start + span.startSample,
         endSample: start + span.endSample,
       })),
     };
-    out.emit(call, "alignment", meta, { cause, generation, position: start });
-    const frameCount = Math.ceil(total / ((rateHz * OUT_FRAME_MS_MAX) / 1000));
-    for (let frame = 0, from = 0; frame < frameCount; frame++) {
-      const to = Math.round(((frame + 1) * total) / frameCount);
-      const position = start + from;
-      out.emitAudio(call, { contextId, rateHz }, this.#pcm, from, to - from, { cause, generation, position });
-      from = to;
-    }
-    context.position += total;
+    out.emit(cause.call, "alignment", meta, { cause, generation, position: start });
   }
 
-  #hold(pcm: Int16Array): void {
-    if (this.#pcmCount + pcm.length > this.#pcm.length) {
-      const grown = new Int16Array(2 * (this.#pcmCount + pcm.length));
-      grown.set(this.#pcm.subarray(0, this.#pcmCount));
-      this.#pcm = grown;
+  #emitAudio({ context, cause }: SpeakTask, pcm: Int16Array, count: number, out: Out<TtsCall>): void {
+    const { contextId, generation, position: start } = context;
+    const { rateHz } = this.#model;
+    const frameCount = Math.ceil(count / ((rateHz * OUT_FRAME_MS_MAX) / 1000));
+    for (let frame = 0, from = 0; frame < frameCount; frame++) {
+      const to = Math.round(((frame + 1) * count) / frameCount);
+      const options = { cause, generation, position: start + from };
+      out.emitAudio(cause.call, { contextId, rateHz }, pcm, from, to - from, options);
+      from = to;
     }
-    this.#pcm.set(pcm, this.#pcmCount);
-    this.#pcmCount += pcm.length;
+    context.position += count;
   }
 
   #tell(call: ActorCall<TtsCall>, thrown: unknown, cause: Item<TtsCall>, out: Out<TtsCall>): void {
@@ -151,6 +178,26 @@ class Speaker {
     log("warn", "a clause could not be spoken", { callId: call.callId, code });
     out.emit(call, "error", { code, message, hint, node: nodeName, fatal: false }, { cause });
   }
+}
+
+/** Grows to the longest clause that it held. */
+class HeldPcm {
+  pcm = new Int16Array(16_000);
+  count = 0;
+
+  add(more: Int16Array): void {
+    if (this.count + more.length > this.pcm.length) {
+      const grown = new Int16Array(2 * (this.count + more.length));
+      grown.set(this.pcm.subarray(0, this.count));
+      this.pcm = grown;
+    }
+    this.pcm.set(more, this.count);
+    this.count += more.length;
+  }
+}
+
+function isReport(outcome: unknown): outcome is SpeakReport {
+  return typeof outcome === "object" && outcome !== null && "spans" in outcome;
 }
 
 /** Nothing of this reply was spoken yet: somebody is waiting in silence. */

@@ -16,7 +16,7 @@ import { isWav, readWavFrames, readWavHeader } from "./wav.js";
 export const RECORDING_MS_MAX = 6 * 3_600_000;
 
 export interface DecodedAudio {
-  /** 16 kHz mono. */
+  /** Mono, at 16 kHz unless another rate was asked for. */
   readonly pcm: Int16Array;
   readonly sourceRateHz: number;
   readonly channels: number;
@@ -27,14 +27,16 @@ export interface DecodedAudio {
  * Decodes a WAV, FLAC or MP3 file; what it is, its first bytes tell. A file that was cut off gives what is there.
  * Throws AUDIO_DECODE_FAILED, AUDIO_FORMAT_UNSUPPORTED.
  * @param name for messages, usually the file's path.
+ * @param toRateHz one of RESAMPLER_RATES_HZ
  */
-export async function decodeAudio(bytes: Uint8Array, name: string): Promise<DecodedAudio> {
+export async function decodeAudio(bytes: Uint8Array, name: string, toRateHz = GRAPH_RATE_HZ): Promise<DecodedAudio> {
+  const wanted = { name, toRateHz };
   if (bytes.length === 0) fail(name, "it is empty");
   try {
-    if (isWav(bytes)) return decodeWav(bytes, name);
+    if (isWav(bytes)) return decodeWav(bytes, wanted);
     const tagBytes = id3Bytes(bytes);
-    if (begins(bytes, "fLaC", tagBytes)) return await decodeFlac(bytes.subarray(tagBytes), name);
-    if (isMpegFrame(bytes, tagBytes) || tagBytes > 0) return await decodeMp3(bytes, tagBytes, name);
+    if (begins(bytes, "fLaC", tagBytes)) return await decodeFlac(bytes.subarray(tagBytes), wanted);
+    if (isMpegFrame(bytes, tagBytes) || tagBytes > 0) return await decodeMp3(bytes, tagBytes, wanted);
   } catch (error) {
     if (isSyrinxError(error)) throw error;
     throw new SyrinxError("AUDIO_DECODE_FAILED", { path: name, reason: reasonOf(error) }, error);
@@ -47,9 +49,9 @@ export async function decodeAudio(bytes: Uint8Array, name: string): Promise<Deco
 const PIECE_FRAMES = 16_384;
 const PIECE_BYTES = 65_536;
 
-function decodeWav(bytes: Uint8Array, name: string): DecodedAudio {
-  const header = readWavHeader(bytes, name);
-  const recording = new Recording(name, header.rateHz, header.channels);
+function decodeWav(bytes: Uint8Array, wanted: Wanted): DecodedAudio {
+  const header = readWavHeader(bytes, wanted.name);
+  const recording = new Recording(wanted, header.rateHz, header.channels);
   const piece = new Int16Array(PIECE_FRAMES);
   for (let frame = 0; frame < header.frameCount; frame += PIECE_FRAMES) {
     const count = Math.min(PIECE_FRAMES, header.frameCount - frame);
@@ -62,11 +64,11 @@ function decodeWav(bytes: Uint8Array, name: string): DecodedAudio {
 /** The FLAC decoder makes 1.0 of the integer 32767; WAV's and MP3's 1.0 is 32768. */
 const FLAC_FULL_SCALE = 32767;
 
-async function decodeFlac(bytes: Uint8Array, name: string): Promise<DecodedAudio> {
+async function decodeFlac(bytes: Uint8Array, wanted: Wanted): Promise<DecodedAudio> {
   const decoder = new FLACDecoder();
   await decoder.ready;
   try {
-    const recording = new Deferred(name, FLAC_FULL_SCALE);
+    const recording = new Deferred(wanted, FLAC_FULL_SCALE);
     for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES) {
       recording.add(await decoder.decode(bytes.subarray(offset, offset + PIECE_BYTES)));
     }
@@ -77,13 +79,13 @@ async function decodeFlac(bytes: Uint8Array, name: string): Promise<DecodedAudio
   }
 }
 
-async function decodeMp3(bytes: Uint8Array, tagBytes: number, name: string): Promise<DecodedAudio> {
+async function decodeMp3(bytes: Uint8Array, tagBytes: number, wanted: Wanted): Promise<DecodedAudio> {
   const decoder = new MPEGDecoder();
   await decoder.ready;
   try {
     // mpg123 is asked for stereo; what the file has is in the last byte of its first frame's header.
     const isMono = (bytes[tagBytes + 3] ?? 0) >> 6 === 3;
-    const recording = new Deferred(name, 32768, isMono ? 1 : undefined);
+    const recording = new Deferred(wanted, 32768, isMono ? 1 : undefined);
     for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES) {
       recording.add(decoder.decode(bytes.subarray(offset, offset + PIECE_BYTES)));
     }
@@ -93,7 +95,13 @@ async function decodeMp3(bytes: Uint8Array, tagBytes: number, name: string): Pro
   }
 }
 
-/** Mono samples at a file's rate in, 16 kHz out, growing as needed. */
+interface Wanted {
+  /** Of the file, for messages. */
+  readonly name: string;
+  readonly toRateHz: number;
+}
+
+/** Mono samples at a file's rate in, at the wanted rate out, growing as needed. */
 class Recording {
   readonly #name: string;
   readonly #resampler: Resampler;
@@ -102,9 +110,9 @@ class Recording {
   #count = 0;
   #sourceCount = 0;
 
-  constructor(name: string, rateHz: number, channels: number) {
+  constructor({ name, toRateHz }: Wanted, rateHz: number, channels: number) {
     this.#name = name;
-    this.#resampler = createFileResampler(rateHz, GRAPH_RATE_HZ);
+    this.#resampler = createFileResampler(rateHz, toRateHz);
     this.#channels = channels;
   }
 
@@ -151,15 +159,15 @@ interface DecodedPiece {
 
 /** A recording whose rate and channels are known with the first decoded samples. */
 class Deferred {
-  readonly #name: string;
+  readonly #wanted: Wanted;
   readonly #fullScale: number;
   readonly #channels: number | undefined;
   #recording: Recording | undefined;
   #mixed = new Int16Array(0);
   #complaint: string | undefined;
 
-  constructor(name: string, fullScale: number, channels?: number) {
-    this.#name = name;
+  constructor(wanted: Wanted, fullScale: number, channels?: number) {
+    this.#wanted = wanted;
     this.#fullScale = fullScale;
     this.#channels = channels;
   }
@@ -168,8 +176,8 @@ class Deferred {
     this.#complaint ??= piece.errors[0]?.message;
     const count = piece.samplesDecoded;
     if (count === 0) return;
-    this.#recording ??= new Recording(this.#name, piece.sampleRate, this.#channels ?? piece.channelData.length);
-    if (piece.sampleRate !== this.#recording.rateHz) fail(this.#name, "its sample rate changes");
+    this.#recording ??= new Recording(this.#wanted, piece.sampleRate, this.#channels ?? piece.channelData.length);
+    if (piece.sampleRate !== this.#recording.rateHz) fail(this.#wanted.name, "its sample rate changes");
     if (this.#mixed.length < count) this.#mixed = new Int16Array(count);
     mixDown(piece.channelData, count, this.#fullScale / 32768, this.#mixed);
     this.#recording.add(this.#mixed, count);
@@ -177,7 +185,9 @@ class Deferred {
 
   /** Damage is no failure as long as something could be decoded. */
   finish(): DecodedAudio {
-    return this.#recording?.finish() ?? fail(this.#name, this.#complaint ?? "it has no frames that can be decoded");
+    return (
+      this.#recording?.finish() ?? fail(this.#wanted.name, this.#complaint ?? "it has no frames that can be decoded")
+    );
   }
 }
 

@@ -232,6 +232,14 @@ export const ERRORS = {
     "the voice could not speak a text: {reason}",
     "Say it in other words or with another voice; other texts of this call are not affected.",
   ),
+  TTS_LANGUAGE_UNKNOWN: row(
+    "this voice has no phonemes for the language {language}",
+    "Use `language: en-us`, or name a module for other languages in the model's `phonemizer`; see docs/VOICES.md.",
+  ),
+  TTS_PHONEMIZER_INVALID: row(
+    "the phonemizer {module} cannot be used: {reason}",
+    "Install the module beside the configuration, and export a function `phonemize(text, language)` from it.",
+  ),
   TTS_TEXT_TOO_LONG: row(
     "a text of {charCount} characters is longer than the {limit} that are spoken in one go",
     "Send it in parts, best one sentence at a time.",

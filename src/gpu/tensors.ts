@@ -22,6 +22,24 @@ export function floatTensor(type: FloatType, values: Float32Array, dims: readonl
   return new Tensor("float16", halves, dims) as OnnxTensor;
 }
 
+/** Over `data`, which is not copied. */
+export function float32Tensor(data: Float32Array, dims: readonly number[] = [data.length]): OnnxTensor {
+  return new Tensor("float32", data, dims);
+}
+
+/** Integers as int64. */
+export function int64Tensor(values: ArrayLike<number>, dims: readonly number[] = [values.length]): OnnxTensor {
+  return new Tensor("int64", BigInt64Array.from(Array.from(values, BigInt)), dims);
+}
+
+/** All zero, or false. */
+export function zeroTensor(type: string, dims: readonly number[]): OnnxTensor {
+  if (type === "int64") return new Tensor("int64", new BigInt64Array(product(dims)), dims);
+  if (type === "bool") return new Tensor("bool", new Uint8Array(product(dims)), dims);
+  assert(type === "float32", "a state is float32, int64 or bool");
+  return new Tensor("float32", new Float32Array(product(dims)), dims);
+}
+
 export function integerTensor(type: IntegerType, values: readonly number[], dims: readonly number[]): OnnxTensor {
   if (type === "int32") return new Tensor(type, Int32Array.from(values), dims);
   return new Tensor(type, BigInt64Array.from(values, BigInt), dims);
@@ -45,12 +63,22 @@ export function emptyTensor(type: FloatType, dims: readonly number[]): OnnxTenso
 }
 
 /** The values of a float tensor: its own memory if it is float32, else converted. */
-export function floatsOf(tensor: OnnxTensor): Float32Array {
+export function floatsOf(tensor: OnnxTensor | undefined): Float32Array {
+  assert(tensor !== undefined, "an output that was declared is there");
   const { data } = tensor;
   if (data instanceof Float32Array) return data;
   assert(tensor.type === "float16" && !Array.isArray(data), "a tensor of floats");
   const halves = new Uint16Array(data.buffer, data.byteOffset, data.length);
   return Float32Array.from(halves, (half) => HALVES[half]!);
+}
+
+/** The elements of an output of any number type. */
+export function numbersOf(tensor: OnnxTensor): Float64Array {
+  const { data } = tensor;
+  assert(ArrayBuffer.isView(data), "an output of numbers lies in memory");
+  const numbers = new Float64Array(data.length);
+  for (let i = 0; i < data.length; i += 1) numbers[i] = Number(data[i]);
+  return numbers;
 }
 
 /**

@@ -7,6 +7,7 @@
  */
 import type { ZodType } from "zod";
 import type { Clock } from "../base/clock.js";
+import type { SyrinxError } from "../base/errors.js";
 import type { SessionSettings } from "../gpu/session-settings.js";
 import type { StepPredictor } from "../gpu/step-times.js";
 
@@ -211,6 +212,8 @@ export interface SpeakReport {
   readonly sampleCount: number;
   /** Word spans in text order; empty if the model cannot tell. */
   readonly spans: readonly SpokenSpan[];
+  /** True if the spans were not measured but shared out by the number of sounds: right to about a syllable. */
+  readonly isEstimated?: boolean;
 }
 
 export interface TtsModel extends Model {
@@ -221,4 +224,17 @@ export interface TtsModel extends Model {
    * @param emit receives s16 PCM at `rateHz`, in order, gap-free. The array may be reused after it returns.
    */
   speak(request: SpeakRequest, emit: (pcm: Int16Array) => void): Promise<SpeakReport>;
+  /** True if audio comes long before `speak` is done: it should be heard then, though its spans come last. */
+  readonly isStreaming?: boolean;
+  /** The most requests that `speakAll` advances in one run; 1 if not given. */
+  readonly batchMax?: number;
+  /**
+   * Synthesises requests of several calls, batched where the graph takes a batch; the same audio as one by one.
+   * @param emit receives PCM as in `speak`, with the request's index.
+   * @returns for each request its report, or why it could not be spoken; one request's failure is never another's.
+   */
+  speakAll?(
+    requests: readonly SpeakRequest[],
+    emit: (index: number, pcm: Int16Array) => void,
+  ): Promise<readonly (SpeakReport | SyrinxError)[]>;
 }

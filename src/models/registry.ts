@@ -5,16 +5,21 @@ import type { FamilyDefinition } from "./family.js";
 import { fireredVadFamily } from "./firered-vad.js";
 import { fliteFamily } from "./flite/index.js";
 import { gtcrnFamily } from "./gtcrn.js";
+import { kittenFamily } from "./kitten.js";
+import { kokoroFamily } from "./kokoro.js";
 import { moonshineFamily } from "./moonshine.js";
 import { moonshineSpellingFamily } from "./moonshine-spelling.js";
 import { moonshineStreamingFamily } from "./moonshine-streaming/index.js";
 import { nemoCtcFamily } from "./nemo-ctc.js";
 import { nemoStreamingFamily } from "./nemo-streaming.js";
 import { nemoTdtFamily } from "./nemo-tdt.js";
+import { piperFamily } from "./piper.js";
+import { pocketTtsFamily } from "./pocket-tts.js";
 import { sileroFamily } from "./silero.js";
 import { smartTurnFamily } from "./smart-turn.js";
 import { starterCtcFamily } from "./starter-ctc/index.js";
 import { starterVadFamily } from "./starter-vad.js";
+import { supertonicFamily } from "./supertonic.js";
 import { whisperFamily } from "./whisper/index.js";
 import { zipformerFamily } from "./zipformer.js";
 
@@ -25,16 +30,21 @@ const BUILT_IN: readonly AnyFamily[] = [
   fireredVadFamily,
   fliteFamily,
   gtcrnFamily,
+  kittenFamily,
+  kokoroFamily,
   moonshineFamily,
   moonshineSpellingFamily,
   moonshineStreamingFamily,
   nemoCtcFamily,
   nemoStreamingFamily,
   nemoTdtFamily,
+  piperFamily,
+  pocketTtsFamily,
   sileroFamily,
   smartTurnFamily,
   starterCtcFamily,
   starterVadFamily,
+  supertonicFamily,
   whisperFamily,
   zipformerFamily,
 ] as AnyFamily[];

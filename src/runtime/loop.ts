@@ -176,9 +176,13 @@ export class ActorLoop implements OutHost, IntakeHost {
     batch.length = kept;
   }
 
+  publish(): void {
+    for (const link of this.#spec.outbound) link.flush();
+  }
+
   /** Publishes what was emitted and saves what was touched. Outputs first: see the head of this file. */
   #publish(): void {
-    for (const link of this.#spec.outbound) link.flush();
+    this.publish();
     for (const call of this.#touched) {
       if (call.isOpen) this.#save(call);
       this.#spec.sequences.commit(call.slot, call.node.plan.index);

@@ -31,6 +31,8 @@ export interface OutHost {
   pooledView(): FrameView;
   /** A frame of this call leaves its node: its state is to be saved. */
   touch(call: LoopCall): void;
+  /** Publishes all that this thread has emitted so far. A death behind it is like one between publishing and saving. */
+  publish(): void;
   /** The node passed `close` on: its handle is gone after this. */
   closed(call: LoopCall): void;
   lost(call: LoopCall, kind: FrameKind): void;
@@ -111,6 +113,10 @@ export class NodeOut implements Out<unknown> {
       }
     }
     if (kind === "close") this.#host.closed(call);
+  }
+
+  publish(): void {
+    this.#host.publish();
   }
 
   /** A priority frame to main, ahead of everything. The caller flushes. */

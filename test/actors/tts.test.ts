@@ -121,6 +121,57 @@ describe("tts", () => {
     );
   });
 
+  test("a clause's audio is published before the next clause is spoken", async () => {
+    const run = await say([...spoken(REPLY, 0, 0, 1_000), close()]);
+    const ends = run.emitted.flatMap(({ kind }, index) => {
+      return kind === "audio.out" && run.emitted[index + 1]?.kind !== "audio.out" ? [index + 1] : [];
+    });
+    assert.equal(ends.length, 4);
+    assert.deepEqual(run.published, ends);
+  });
+
+  test("a voice that streams is heard while it speaks, the same samples, and its alignment comes behind them", async () => {
+    const steps = [...spoken(REPLY, 0, 0, 1_000), close()];
+    const run = await say(steps, { model: fakeTts({ isStreaming: true }) });
+    const whole = await say(steps);
+    assert.deepEqual(samples(run, 0), samples(whole, 0));
+    assert.deepEqual(run.of("alignment"), whole.of("alignment"));
+    assert.deepEqual(kinds(run).slice(1, 5), ["audio.out", "alignment", "audio.out", "alignment"]);
+    const positions = run.of("audio.out").map(({ position, pcm }) => [position, position + pcm.length] as const);
+    for (const [at, [start]] of positions.entries()) assert.equal(start, at === 0 ? 0 : positions[at - 1]![1]);
+    assert.equal(run.published[0], 2, "the reply's start and the first piece");
+    const broken = await say(spoken("It works. FAIL now. It goes on."), { model: fakeTts({ isStreaming: true }) });
+    assert.equal(broken.of("error").length, 1);
+  });
+
+  test("clauses of one turn are spoken together where the model takes a batch, and sound as one by one", async () => {
+    const parts = [0, 1, 2, 3, 4].map((call) => [...spoken(REPLY, 0, call, 500), close(call)]);
+    const [begin, end] = [parts.map((steps) => steps.slice(0, -1)), parts.map((steps) => steps.slice(-1))];
+    const steps = [...begin.flat(), ...end.flat()];
+    const model = fakeTts({ batchMax: 3 });
+    const together = await say(steps, { model, calls: 5 });
+    assert.deepEqual(new Set(model.batchSizes), new Set([2, 3]), "five calls in turns of three and two");
+    const alone = await say(steps, { calls: 5 });
+    for (let call = 0; call < 5; call++) {
+      assert.deepEqual(samples(together, 0, call), samples(alone, 0, call));
+      assert.deepEqual(kinds(together, call), kinds(alone, call));
+      assert.deepEqual(together.of("alignment", call), alone.of("alignment", call));
+    }
+  });
+
+  test("a clause that fails in a batch is its own call's error", async () => {
+    const model = fakeTts({ batchMax: 4 });
+    const texts = ["It works.", "FAIL, it does.", "This too."];
+    const parts = texts.map((whole, call) => spoken(whole, 0, call, 500));
+    const run = await say([...parts.flat(), ...texts.map((_, call) => close(call))], { model, calls: 3 });
+    assert.ok(model.batchSizes.includes(3));
+    assert.deepEqual(
+      texts.map((_, call) => run.of("error", call).map(({ meta }) => meta.code)),
+      [[], ["TTS_FAILED"], []],
+    );
+    assert.ok(samples(run, 0, 0).length > 0 && samples(run, 0, 1).length === 0 && samples(run, 0, 2).length > 0);
+  });
+
   test("an opening clause overtakes the later clauses of replies that are being heard", async () => {
     const model = fakeTts();
     const steps = [

@@ -2,6 +2,7 @@
  * Models without weights whose outputs depend on every sample and on all state they are given: whoever loses, repeats or
  * reorders anything gets another answer.
  */
+import { reasonOf, SyrinxError } from "../../src/base/errors.js";
 import type {
   AdvanceReport,
   DenoiseModel,
@@ -192,10 +193,38 @@ class FakeStream implements SttStream {
 export interface FakeTts extends TtsModel {
   /** Texts in the order in which they were spoken. */
   readonly spoken: string[];
+  /** Requests of each `speakAll`, in order. */
+  readonly batchSizes: number[];
 }
 
-/** 10 ms of a tone for each character. Fails on texts with `FAIL` in them. With `words`, it knows when each is spoken. */
-export function fakeTts({ words = true, rateHz = 16_000 } = {}): FakeTts {
+/**
+ * 10 ms of a tone for each character. Fails on texts with `FAIL` in them. With `words`, it knows when each is spoken; with a
+ * `batchMax`, it speaks several requests in turns of one piece each.
+ */
+export function fakeTts({ words = true, rateHz = 16_000, batchMax = 1, isStreaming = false } = {}): FakeTts {
+  const model = { ...fakeVoice({ words, rateHz }), isStreaming };
+  if (batchMax === 1) return model;
+  return {
+    ...model,
+    batchMax,
+    async speakAll(requests, emit) {
+      model.batchSizes.push(requests.length);
+      const pieces: Int16Array[][] = requests.map(() => []);
+      const reports: (SpeakReport | SyrinxError)[] = [];
+      for (const [index, request] of requests.entries()) {
+        const spoken = model.speak(request, (pcm) => pieces[index]!.push(pcm.slice()));
+        reports.push(await spoken.catch((error) => new SyrinxError("TTS_FAILED", { reason: reasonOf(error) })));
+      }
+      const turns = Math.max(...pieces.map(({ length }) => length));
+      for (let turn = 0; turn < turns; turn++) {
+        for (const [index, own] of pieces.entries()) if (turn < own.length) emit(index, own[turn]!);
+      }
+      return reports;
+    },
+  };
+}
+
+function fakeVoice({ words, rateHz }: { words: boolean; rateHz: number }): FakeTts {
   const spoken: string[] = [];
   const perChar = Math.floor(rateHz / 100);
   return {
@@ -203,6 +232,7 @@ export function fakeTts({ words = true, rateHz = 16_000 } = {}): FakeTts {
     rateHz,
     voices: ["low", "high"],
     spoken,
+    batchSizes: [],
     async speak(request: SpeakRequest, emit): Promise<SpeakReport> {
       spoken.push(request.text);
       if (request.text.includes("FAIL")) throw new Error("no breath");

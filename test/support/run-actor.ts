@@ -56,6 +56,8 @@ export class ActorRun {
   readonly calls: FakeCall[];
   readonly emitted: Emitted[] = [];
   readonly logs: { level: string; message: string; fields: Record<string, unknown> | undefined }[] = [];
+  /** How many of `emitted` were published when an actor did not wait for its batch's end, in order. */
+  readonly published: number[] = [];
   /** Emitted after the call's `close` was passed on: the runtime would drop it, an actor should not try. */
   emittedAfterClose = 0;
   readonly clock = new SimulatedClock();
@@ -250,6 +252,10 @@ class Worker implements Out<unknown> {
       throw new Error("an audio frame outside of its samples");
     const kind = context === undefined ? "audio.in" : "audio.out";
     this.#push(call as FakeCall, kind, { ...context }, pcm.slice(offset, offset + count), position, generation);
+  }
+
+  publish(): void {
+    if (this.isAlive) this.run.published.push(this.run.emitted.length);
   }
 
   #push(call: FakeCall, kind: FrameKind, meta: unknown, pcm: Int16Array, position: number, generation: number): void {

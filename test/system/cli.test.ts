@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ERRORS } from "../../src/base/errors.js";
 import { packageVersion } from "../../src/base/package-root.js";
+import { RATE_HZ, writePiper } from "../models/tts/piper-support.js";
 import { cli, type Finished, readRecording, startCli, TIMER_TEXT } from "../support/system.js";
 
 const COMMANDS = ["serve", "talk", "transcribe", "say", "check", "graph", "devices", "demo", "schema"];
@@ -163,6 +164,29 @@ describe("the command line", { timeout: 150_000, concurrency: 2 }, () => {
     assert.ok(Math.abs((report!.seconds as number) - pcm.length / 16_000) < 0.01);
     const { stdout } = await cli(["transcribe", file("said.wav")]);
     assert.match(stdout, /kitchen lights/);
+  });
+
+  test("`say` speaks with a voice of a configuration, at its own rate", async () => {
+    writePiper(folder, "tones", { batch: 1 });
+    writeFileSync(
+      file("voices.yaml"),
+      "version: 1\nmodels:\n  tones: { family: piper, file: tones.onnx }\ngraphs:\n  speak:\n    - tts: { model: tones }\n",
+    );
+    const said = await cli([
+      "say",
+      "Go on.",
+      "-c",
+      file("voices.yaml"),
+      "--speed",
+      "2",
+      "-o",
+      file("tones.wav"),
+      "--json",
+    ]);
+    assert.equal(said.code, 0, said.stderr);
+    assert.equal(lines(said.stdout)[0]!.rateHz, RATE_HZ);
+    const refused = await cli(["say", "Go on.", "-c", "configs/echo.yaml", "-o", file("none.wav")]);
+    assertToldToAPerson(refused, 1, /does not take text/);
   });
 
   test("`check` says `valid`, or every problem with file, line and column, and exits with 1", async () => {

@@ -1,6 +1,7 @@
 /** Words that a caller expects: a lift in the search, and a small trie of their own so that unknown ones can be said. */
+import { fullDictionary } from "../../pronunciation/dictionary.js";
 import { letterToSound } from "./letter-to-sound.js";
-import { fullDictionary, type Lexicon } from "./lexicon.js";
+import type { Lexicon } from "./lexicon.js";
 import { buildTrie, type PhoneTrie } from "./phone-trie.js";
 import { arpabetLabels } from "./phones.js";
 

@@ -1,5 +1,4 @@
 /** Words, their pronunciation trie and the word bigram: read-only, loaded once per worker, shared by all its decoders. */
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Candidates } from "./beam.js";
 import { type LexiconTables, LOG_STEP, readLexiconFile } from "./lexicon-file.js";
@@ -75,18 +74,6 @@ export class Lexicon {
 /** Synchronous; tens of milliseconds. @param folder where the starter models lie. Throws MODEL_FILE_MISSING or _INVALID. */
 export function loadLexicon(folder: string): Lexicon {
   return new Lexicon(readLexiconFile(join(folder, LEXICON_FILE)));
-}
-
-const load = createRequire(import.meta.url);
-
-/**
- * ARPAbet from the full dictionary of 125,000 words, or undefined. It costs 25 MB and 150 ms at its first use, so only
- * key terms outside the vocabulary look there. `require` because decoders are made synchronously.
- */
-export function fullDictionary(word: string): string | undefined {
-  const { dictionary } = load("cmu-pronouncing-dictionary") as { dictionary: Record<string, string> };
-  // Some entries end in a remark behind a hash.
-  return Object.hasOwn(dictionary, word) ? dictionary[word]?.replace(/\s*#.*$/, "") : undefined;
 }
 
 /** The first place in `[from, to)` of an ascending array that holds `value` or more; `to` if there is none. */
