@@ -27,7 +27,6 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   yaml: ["config"],
   "fastest-levenshtein": ["config"],
   "@huggingface/hub": ["models/catalogue"],
-  "env-paths": ["models/catalogue"],
   "p-limit": ["models/catalogue"],
   "proper-lockfile": ["models/catalogue"],
   commander: ["cli"],

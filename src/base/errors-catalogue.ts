@@ -43,4 +43,12 @@ export const CATALOGUE_ERRORS = {
     "The source has moved or renamed the file; look at the page of {repository}, and report it.",
   ),
   MODEL_UNKNOWN: row("the catalogue has no model {name}", "Use one of: {known}."),
+  MODEL_NOT_IN_BUILD: row(
+    "this build has no family {family}, which the model {name} needs",
+    "`syrinx models list` shows which models this build can run.",
+  ),
+  MODEL_VERIFY_FAILED: row(
+    "the model {name} does not do its work: {reason}",
+    "Compare with `syrinx models info {name}`; try another precision or `--device cpu`.",
+  ),
 } as const satisfies Record<string, ErrorRow>;

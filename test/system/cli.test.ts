@@ -7,7 +7,7 @@ import { ERRORS } from "../../src/base/errors.js";
 import { packageVersion } from "../../src/base/package-root.js";
 import { cli, type Finished, readRecording, startCli, TIMER_TEXT } from "../support/system.js";
 
-const COMMANDS = ["serve", "talk", "transcribe", "say", "check", "graph", "devices", "demo", "schema"];
+const COMMANDS = ["serve", "talk", "transcribe", "say", "check", "graph", "devices", "models", "demo", "schema"];
 
 function lines(text: string): Record<string, unknown>[] {
   return text

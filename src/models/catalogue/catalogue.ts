@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { reasonOf, SyrinxError } from "../../base/errors.js";
 import { packageRoot } from "../../base/package-root.js";
-import { type CatalogueEntry, type CatalogueVariant, catalogueSchema, type Precision } from "./schema.js";
+import { type CatalogueEntry, type CatalogueVariant, catalogueSchema } from "./schema.js";
 
 /** A model of the catalogue in one precision. */
 export interface ChosenModel {
@@ -11,10 +11,9 @@ export interface ChosenModel {
   readonly variant: CatalogueVariant;
 }
 
-export interface Choice {
-  readonly precision?: Precision | undefined;
-  /** As configured: `auto`, `cpu`, `cuda:1`, … */
-  readonly device?: string | undefined;
+/** NAME@PRECISION: what `Catalogue.choose` reads. */
+export function modelId({ entry, variant }: ChosenModel): string {
+  return `${entry.name}@${variant.precision}`;
 }
 
 export class Catalogue {
@@ -37,26 +36,28 @@ export class Catalogue {
     return this.#entries.get(name);
   }
 
-  /** Throws MODEL_UNKNOWN for a name that is none, or for one that is not there in this precision. */
-  choose(name: string, choice: Choice = {}): ChosenModel {
+  /**
+   * @param id NAME, or NAME@PRECISION
+   * @param device as configured; without a precision, it chooses one
+   * Throws MODEL_UNKNOWN with what there is: other names, or the precisions of this one.
+   */
+  choose(id: string, device = "auto"): ChosenModel {
+    const [name = "", precision] = id.split("@");
     const entry = this.find(name);
     if (entry === undefined) throw new SyrinxError("MODEL_UNKNOWN", { name, known: this.names().join(", ") });
-    const variant = chooseVariant(entry, choice);
+    const variant = precision === undefined ? variantFor(entry, device) : variantIn(entry, precision);
     if (variant !== undefined) return { entry, variant };
-    const known = entry.variants.map(({ precision }) => `${name} in ${precision}`).join(", ");
-    throw new SyrinxError("MODEL_UNKNOWN", { name: `${name} in ${choice.precision}`, known });
+    const known = entry.variants.map((each) => modelId({ entry, variant: each })).join(", ");
+    throw new SyrinxError("MODEL_UNKNOWN", { name: id, known });
   }
 }
 
-/**
- * In the precision asked for; else the first that is right for the device (`auto` is the CPU, as everywhere); else the
- * first. Undefined if there is none in the precision asked for.
- */
-export function chooseVariant(
-  entry: CatalogueEntry,
-  { precision, device = "auto" }: Choice,
-): CatalogueVariant | undefined {
-  if (precision !== undefined) return entry.variants.find((variant) => variant.precision === precision);
+function variantIn(entry: CatalogueEntry, precision: string): CatalogueVariant | undefined {
+  return entry.variants.find((variant) => variant.precision === precision);
+}
+
+/** The first that is right for the device (`auto` is the CPU, as everywhere), else the first. */
+function variantFor(entry: CatalogueEntry, device: string): CatalogueVariant | undefined {
   const kind = device === "auto" ? "cpu" : device.replace(/:.*/, "");
   return entry.variants.find(({ devices }) => devices.some((name) => name === kind)) ?? entry.variants[0];
 }

@@ -71,6 +71,7 @@ export const catalogueEntrySchema = z.strictObject({
   evidence: z
     .enum(["exact", "listed", "recalled"])
     .describe("exact: digests are known; listed: file names were read in public code; recalled: they were not checked"),
+  trialText: z.string().optional().describe("what a recogniser of few words is tried with, instead of the samples"),
   variants: z.array(variant).min(1),
 });
 export type CatalogueEntry = z.infer<typeof catalogueEntrySchema>;

@@ -1,6 +1,5 @@
 /** What the environment says about the catalogue, the cache and the network. */
-import { join } from "node:path";
-import envPaths from "env-paths";
+import { cacheFolder } from "../../base/cache-folder.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -20,18 +19,13 @@ export interface CatalogueSettings {
 
 export function catalogueSettings(env: Environment): CatalogueSettings {
   return {
-    cacheFolder: given(env.SYRINX_CACHE) ?? defaultCacheFolder(),
+    cacheFolder: cacheFolder({ ...env, SYRINX_CACHE: given(env.SYRINX_CACHE) }),
     isOffline: isSet(env.SYRINX_OFFLINE) || isSet(env.HF_HUB_OFFLINE),
     hubUrl: withoutSlash(given(env.HF_ENDPOINT) ?? "https://huggingface.co"),
     githubUrl: withoutSlash(given(env.SYRINX_GITHUB_ENDPOINT) ?? "https://raw.githubusercontent.com"),
     token: given(env.HF_TOKEN),
     catalogueFile: given(env.SYRINX_CATALOGUE),
   };
-}
-
-/** Outside the package: an update of it keeps the models. */
-function defaultCacheFolder(): string {
-  return join(envPaths("syrinx", { suffix: "" }).cache, "models");
 }
 
 function given(value: string | undefined): string | undefined {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { seeded } from "../../../src/base/prng.js";
 import { backoffMs } from "../../../src/models/catalogue/backoff.js";
 import { ModelCache } from "../../../src/models/catalogue/cache.js";
-import { chooseVariant, loadCatalogue, variantSize } from "../../../src/models/catalogue/catalogue.js";
+import { loadCatalogue, modelId, variantSize } from "../../../src/models/catalogue/catalogue.js";
 import { wrongFiles } from "../../../src/models/catalogue/pull.js";
 import { catalogueEntrySchema, catalogueSchema } from "../../../src/models/catalogue/schema.js";
 import { catalogueSettings } from "../../../src/models/catalogue/settings.js";
@@ -31,7 +31,8 @@ describe("models/catalogue.json", () => {
     for (const { name, variants } of entries) {
       assert.equal(new Set(variants.map(({ precision }) => precision)).size, variants.length, name);
       for (const { files, paths } of variants) {
-        const known = new Set([".", ...files.map(({ path }) => path)]);
+        const folders = files.flatMap(({ path }) => (path.includes("/") ? [dirname(path)] : []));
+        const known = new Set([".", ...folders, ...files.map(({ path }) => path)]);
         for (const path of Object.values(paths)) assert.ok(known.has(path), `${name}: ${path}`);
         assert.equal(new Set(files.map(({ path }) => path)).size, files.length, name);
       }
@@ -105,18 +106,17 @@ describe("an entry", () => {
   const entry = catalogue.find("whisper-tiny.en")!;
 
   test("is had in the precision asked for, else in that for the device; auto is the CPU", () => {
-    assert.equal(chooseVariant(entry, { precision: "fp16" })?.precision, "fp16");
-    assert.equal(chooseVariant(entry, { device: "cuda:1" })?.precision, "fp16");
-    assert.equal(chooseVariant(entry, { device: "auto" })?.precision, "int8");
-    assert.equal(chooseVariant(entry, {})?.precision, "int8");
-    const cpuOnly = catalogue.find("silero-vad")!;
-    assert.equal(chooseVariant(cpuOnly, { device: "cuda" })?.precision, "fp32");
-    assert.equal(chooseVariant(cpuOnly, { precision: "int8" }), undefined);
+    const chosen = (...from: [string, string?]): string => modelId(catalogue.choose(...from));
+    assert.equal(chosen("whisper-tiny.en@fp16"), "whisper-tiny.en@fp16");
+    assert.equal(chosen("whisper-tiny.en", "cuda:1"), "whisper-tiny.en@fp16");
+    assert.equal(chosen("whisper-tiny.en", "auto"), "whisper-tiny.en@int8");
+    assert.equal(chosen("whisper-tiny.en"), "whisper-tiny.en@int8");
+    assert.equal(chosen("silero-vad", "cuda"), "silero-vad@fp32");
   });
 
   test("that is not there is told with those that are", () => {
     assert.throws(() => catalogue.choose("wisper"), /no model wisper/);
-    assert.throws(() => catalogue.choose("silero-vad", { precision: "int8" }), /silero-vad in int8/);
+    assert.throws(() => catalogue.choose("silero-vad@int8"), /no model silero-vad@int8/);
   });
 
   test("says its size exactly where all are known, else about, else not", () => {
