@@ -1,7 +1,6 @@
 /** Models of the catalogue, as people and programs see them. */
 import {
   type CatalogueEntry,
-  type CatalogueVariant,
   type ChosenModel,
   type ModelCache,
   type ModelState,
@@ -136,11 +135,6 @@ export function sizeText({ bytes, sizeIsExact }: Pick<VariantReport, "bytes" | "
 
 export function megabytes(bytes: number): string {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-}
-
-/** True if every file's digest is known beforehand. */
-export function isPinned({ files }: CatalogueVariant): boolean {
-  return files.every(({ sha256 }) => sha256 !== undefined);
 }
 
 function table(rows: readonly (readonly string[])[]): string {

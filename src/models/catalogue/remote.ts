@@ -88,15 +88,13 @@ class HubRemote implements Remote {
     const seen: Seen = {};
     const { hubUrl, token } = this.#settings;
     const repo = { type: "model", name: this.repository } as const;
-    const fetching = watchedFetch(signal, seen);
-    const shared = {
-      repo,
-      path,
-      revision,
-      hubUrl,
-      fetch: fetching,
-      ...(token === undefined ? {} : { accessToken: token }),
-    };
+    // The token goes in here, not through the client: that one takes no tokens but those of the public hub.
+    const fetching = watchedFetch(
+      signal,
+      seen,
+      token === undefined ? undefined : { origin: new URL(hubUrl).origin, token },
+    );
+    const shared = { repo, path, revision, hubUrl, fetch: fetching };
     const info = await fileDownloadInfo(shared).catch((error: unknown) => {
       throw faultOf(error, seen);
     });
@@ -192,10 +190,17 @@ async function fetchRange(
  * `fetch` under a signal, which remembers the answer and wants the content as it is: a compressed one has another length,
  * and no ranges. An answer that begins elsewhere than asked is refused: a file is never put together wrongly.
  */
-function watchedFetch(signal: AbortSignal, seen: Seen): typeof fetch {
+function watchedFetch(
+  signal: AbortSignal,
+  seen: Seen,
+  pass?: { readonly origin: string; token: string },
+): typeof fetch {
   return async (input, init) => {
     const headers = new Headers(init?.headers);
     headers.set("accept-encoding", "identity");
+    const url = new URL(input instanceof Request ? input.url : input);
+    // A redirect to another origin loses it again: that is the rule of `fetch`.
+    if (pass !== undefined && url.origin === pass.origin) headers.set("authorization", `Bearer ${pass.token}`);
     const response = await fetch(input, { ...init, headers, signal });
     seen.last = response;
     const offset = Number(/^bytes=(\d+)-/.exec(headers.get("range") ?? "")?.[1] ?? 0);

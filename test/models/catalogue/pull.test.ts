@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { type ErrorCode, isSyrinxError } from "../../../src/base/errors.js";
@@ -340,7 +340,7 @@ describe("a source that refuses", () => {
     hub.gated.set(REPOSITORY, "hf_secret");
     const refused = pullModel(modelOf([pinned]), hurried(cache.settings(hub.url)));
     await assert.rejects(refused, fails("MODEL_GATED", /HTTP 401.*HF_TOKEN/));
-    const wrong = pullModel(modelOf([pinned]), hurried(cache.settings(hub.url, { HF_TOKEN: "hf_other" })));
+    const wrong = pullModel(modelOf([pinned]), hurried(cache.settings(hub.url, { HF_TOKEN: "a mirror's own kind" })));
     await assert.rejects(wrong, fails("MODEL_GATED", /HTTP 403/));
     await pullModel(modelOf([pinned]), hurried(cache.settings(hub.url, { HF_TOKEN: "hf_secret" })));
   });
@@ -394,16 +394,29 @@ describe("a disk that refuses", () => {
     await pullModel(modelOf([pinned]), { ...options, freeBytes: async () => 64e6 + content.length });
   });
 
-  test("is read-only: models in it are used, others said to need another folder", async () => {
+  test("cannot be written: said, with what to do", async () => {
     const model = modelOf([pinned]);
-    await pullModel(model, hurried(cache.settings(hub.url)));
     // Not by permissions: a superuser may write anywhere. A file where a folder would be refuses everybody.
-    const blocked = join(cache.folder, "models", "tiny", "fp32", "manifest.json");
+    const blocked = join(cache.folder, "file");
+    writeFileSync(blocked, "");
     const settings = cache.settings(hub.url, { SYRINX_CACHE: join(blocked, "cache") });
     await assert.rejects(pullModel(model, hurried(settings)), fails("MODEL_CACHE_READ_ONLY", /SYRINX_CACHE/));
-    assert.throws(
-      () => new ModelCache(settings.cacheFolder).require(model),
-      fails("MODEL_NOT_CACHED", /models pull tiny/),
-    );
+    const required = (): unknown => new ModelCache(settings.cacheFolder).require(model);
+    assert.throws(required, fails("MODEL_NOT_CACHED", /models pull tiny/));
+  });
+
+  test("is not written when models in it are used, so that it may be read-only", async () => {
+    const model = modelOf([pinned, { path: "config.json" }]);
+    hub.add(`${REPOSITORY}/config.json`, "{}");
+    await pullModel(model, hurried(cache.settings(hub.url)));
+    const everything = (): string[] =>
+      readdirSync(cache.folder, { recursive: true, encoding: "utf8" })
+        .map((name) => `${name} ${statSync(join(cache.folder, name)).mtimeMs}`)
+        .sort();
+    const before = everything();
+    assert.equal(new ModelCache(cache.folder).require(model).length, 2);
+    assert.deepEqual(await wrongFiles(model, cache.settings(hub.url)), []);
+    await pullModel(model, hurried(cache.settings(hub.url, { SYRINX_OFFLINE: "1" })));
+    assert.deepEqual(everything(), before);
   });
 });
