@@ -1,6 +1,6 @@
 /** `syrinx models`, and what `serve` does about models that are missing: whole processes against a hub on loopback. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { packageRoot } from "../../src/base/package-root.js";
@@ -184,7 +184,6 @@ describe("syrinx models", { timeout: 150_000 }, () => {
     assert.match(good.stdout, /^starter-en@fp32: 1 digest right; .*word error rate 0\.0 %/m);
     assert.match(good.stdout, /^far-vad@fp32: 1 digest right; not tried, this build cannot run it$/m);
     const blob = join(cache.folder, "blobs", `sha256-${sha256(VAD)}`);
-    const { chmodSync } = await import("node:fs");
     chmodSync(blob, 0o644);
     writeFileSync(blob, Buffer.concat([VAD.subarray(0, -1), Buffer.from("!")]));
     const bad = await models("verify");

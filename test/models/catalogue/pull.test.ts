@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { type ErrorCode, isSyrinxError } from "../../../src/base/errors.js";
@@ -282,7 +282,6 @@ describe("content that is not what it should be", () => {
     const { folder } = await pullModel(model, hurried(cache.settings(hub.url)));
     const rotten = Buffer.from(content);
     rotten[1000]! ^= 1;
-    const { chmodSync } = await import("node:fs");
     chmodSync(join(folder, WEIGHTS), 0o644);
     writeFileSync(join(folder, WEIGHTS), rotten);
     assert.deepEqual(await wrongFiles(model, cache.settings(hub.url)), [
