@@ -4,21 +4,10 @@
  * Programmer errors are assertions (`assert.ts`); the data plane returns booleans and counts. Everything that a user
  * of the CLI, the library or a socket can be told has its row here.
  */
+import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
+import { type ErrorRow, row } from "./errors-row.js";
 
-/** What one error code means. `closeCode` is the WebSocket close code if the error ends a connection. */
-export interface ErrorRow {
-  /** Template; `{name}` is replaced by the error's detail of that name. */
-  readonly message: string;
-  /** What the reader can do about it: an instruction. May use the same placeholders. */
-  readonly hint: string;
-  /** True if the same request may succeed later without any change. */
-  readonly retryable: boolean;
-  readonly closeCode: number;
-}
-
-function row(message: string, hint: string, closeCode = 1011, retryable = false): ErrorRow {
-  return { message, hint, retryable, closeCode };
-}
+export type { ErrorRow } from "./errors-row.js";
 
 /** Codes are `AREA_WHAT`. Sorted by area. */
 export const ERRORS = {
@@ -156,6 +145,7 @@ export const ERRORS = {
     1011,
     true,
   ),
+  ...CATALOGUE_ERRORS,
   MODEL_FILE_INVALID: row(
     "{path} is not a model this build can load: {reason}",
     "Fetch the file again and compare its sha256 with the model's card.",

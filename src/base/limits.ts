@@ -52,6 +52,16 @@ export const LIMITS = {
   callEventsQueued: 4_096,
   /** Files waiting to be decoded. At it: the next is refused. */
   jobsQueued: 64,
+  /** Files of models that are fetched at the same time. At it: the others wait. */
+  downloadsAtOnce: 4,
+  /** Tries for one file that bring nothing new. At it: MODEL_DOWNLOAD_FAILED; what came before is kept. */
+  downloadAttempts: 6,
+  /** A server that sends nothing of a model for so long. At it: the connection is given up and tried again. */
+  downloadStallMs: 30_000,
+  /** Waiting for another process that fetches the same file. At it: MODEL_CACHE_BUSY. */
+  downloadLockMs: 1_800_000,
+  /** One file of a model. At it: MODEL_DOWNLOAD_FAILED; a server that sends without end fills no disk. */
+  modelFileBytes: 16 * 1024 * MIB,
   /** Silence on the wire in the middle of speech. At it: the speech so far is finalized, as if the client had asked. */
   inputStallMs: 1_500,
   /** Text of one frame. Longer text is split. */

@@ -6,6 +6,7 @@ import { packageVersion } from "../base/package-root.js";
 import { addCheck, addGraph, addSchema } from "./commands/check.js";
 import { addDemo } from "./commands/demo.js";
 import { addDevices } from "./commands/devices.js";
+import { addModels } from "./commands/models.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
 import { addTalk } from "./commands/talk.js";
@@ -22,7 +23,18 @@ const program = new Command("syrinx")
   .showHelpAfterError("(--help shows how)")
   .exitOverride();
 
-for (const add of [addServe, addTalk, addTranscribe, addSay, addCheck, addGraph, addDevices, addDemo, addSchema]) {
+for (const add of [
+  addServe,
+  addTalk,
+  addTranscribe,
+  addSay,
+  addCheck,
+  addGraph,
+  addDevices,
+  addModels,
+  addDemo,
+  addSchema,
+]) {
   add(program);
 }
 for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help shows how)");

@@ -1,5 +1,6 @@
 /** Checked drafts → plan: numbers for names, workers for models, edges with their kinds. Pure. */
 import type { FrameKind } from "../frames/kinds.js";
+import { modelId } from "../models/catalogue/index.js";
 import type { ModelTask } from "../models/family.js";
 import { type GraphDraft, IN, type ModelDraft, modelTaskOf, type NodeDraft } from "./drafts.js";
 import {
@@ -64,6 +65,7 @@ function planModel(draft: ModelDraft): PlanModel {
     name: draft.name,
     family: draft.family!.name,
     task: draft.family!.task,
+    ...(draft.catalogue === undefined ? {} : { catalogue: modelId(draft.catalogue.model) }),
     options: draft.options,
     device: config.device,
     replicas: config.replicas,

@@ -4,6 +4,7 @@
  */
 import type { AnyActor } from "../actors/define.js";
 import type { FamilyDefinition, ModelTask } from "../models/family.js";
+import { type CatalogueDraft, type CatalogueReader, withEntry } from "./catalogue.js";
 import type { OnFull } from "./plan.js";
 import { quote } from "./problem.js";
 import type { Registries } from "./registries.js";
@@ -34,6 +35,8 @@ export interface ModelDraft {
   readonly family: FamilyDefinition | undefined;
   /** Parsed by the family's schema. */
   readonly options: unknown;
+  /** What its entry of the catalogue says, if it names one. */
+  readonly catalogue?: CatalogueDraft | undefined;
 }
 
 /** A name that somebody wrote, and where. */
@@ -74,7 +77,7 @@ export function modelTaskOf({ actor, options }: NodeDraft): ModelTask | undefine
 /** What the caller sends, as an input's name. */
 export const IN = "in";
 
-export function draftModels(source: Source, registries: Registries): ModelDraft[] {
+export function draftModels(source: Source, registries: Registries, catalogue: CatalogueReader): ModelDraft[] {
   return entries(source, ["models"], CONFIG_LIMITS.models).map(([name, value]) => {
     const path = ["models", name];
     checkName(source, name, path);
@@ -84,14 +87,18 @@ export function draftModels(source: Source, registries: Registries): ModelDraft[
       });
       return { name, path, config: undefined, family: undefined, options: undefined };
     }
-    const family = typeof value.family === "string" ? registries.findFamily(value.family) : undefined;
-    if (typeof value.family === "string" && family === undefined) {
-      unknownName(source, "unknown-family", [...path, "family"], "family", value.family, registries.familyNames());
+    const found = withEntry(source, path, value, catalogue);
+    if (found === undefined) return { name, path, config: undefined, family: undefined, options: undefined };
+    const { whole, entry } = found;
+    const family = typeof whole.family === "string" ? registries.findFamily(whole.family) : undefined;
+    if (typeof whole.family === "string" && family === undefined) {
+      const at = [...path, value.family === undefined ? "catalogue" : "family"];
+      unknownName(source, "unknown-family", at, "family", whole.family, registries.familyNames());
     }
-    const config = parseSection(source, path, only(value, MODEL_KEYS), modelSchema)?.data;
+    const config = parseSection(source, path, only(whole, MODEL_KEYS), modelSchema)?.data;
     const own =
-      family && parseSection(source, path, without(value, MODEL_KEYS), family.options, { otherKeys: MODEL_KEYS });
-    return { name, path, config, family, options: own?.data };
+      family && parseSection(source, path, without(whole, MODEL_KEYS), family.options, { otherKeys: MODEL_KEYS });
+    return { name, path, config, family, options: own?.data, catalogue: entry };
   });
 }
 

@@ -11,4 +11,11 @@ export {
   type Severity,
 } from "./problem.js";
 export { REAL_REGISTRIES, type Registries } from "./registries.js";
-export { DEFAULT_ROUTE, FACE_NAMES, PLANNED_FACES, RESERVED_ROUTES } from "./schema.js";
+export {
+  DEFAULT_ROUTE,
+  FACE_NAMES,
+  PLANNED_FACES,
+  PULL_POLICIES,
+  type PullPolicy,
+  RESERVED_ROUTES,
+} from "./schema.js";

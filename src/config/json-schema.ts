@@ -4,6 +4,7 @@
  */
 import type { ZodType } from "zod";
 import type { AnyActor } from "../actors/define.js";
+import { loadCatalogue, modelId } from "../models/catalogue/index.js";
 import { REAL_REGISTRIES, type Registries } from "./registries.js";
 import {
   chainNodeSchema,
@@ -32,9 +33,10 @@ export function configJsonSchema(registries: Registries = REAL_REGISTRIES): Json
     definitions[`node-${actor.name}`] = { ...long, ...about };
   }
   for (const family of families) {
-    const entry = join(copyOf(modelSchema, []), jsonSchemaOf(family.options), { family: family.name });
+    const entry = join(copyOf(modelSchema, ["catalogue"]), jsonSchemaOf(family.options), { family: family.name });
     definitions[`model-${family.name}`] = { ...entry, title: `${family.name} (${family.task})` };
   }
+  definitions["model-of-catalogue"] = ofCatalogue();
   const chainKeys = Object.fromEntries(actors.map(({ name, summary }) => [name, ref(`chain-${name}`, summary)]));
   definitions["chain-item"] = {
     anyOf: [
@@ -78,7 +80,7 @@ function topProperties(actors: Named, families: Named): Record<string, JsonSchem
     server: copyOf(serverSchema, []),
     modules: copyOf(modulesSchema, []),
     models: {
-      ...byName({ anyOf: families.map(({ name }) => ref(`model-${name}`)) }),
+      ...byName({ anyOf: [...families.map(({ name }) => ref(`model-${name}`)), ref("model-of-catalogue")] }),
       description: "Models by name. Each is owned by one worker per replica.",
     },
     graphs: {
@@ -97,6 +99,29 @@ function topProperties(actors: Named, families: Named): Record<string, JsonSchem
       propertyNames: { pattern: "^/" },
       description: "What is served under which path. Default: /v1/call for all graphs.",
     },
+  };
+}
+
+/** The entry gives the family, and what the family's other options are. */
+function ofCatalogue(): JsonSchema {
+  const { properties, ...rest } = copyOf(modelSchema, []);
+  const names = loadCatalogue()
+    .list()
+    .flatMap((entry) => {
+      const exact = entry.variants.length > 1 ? entry.variants.map((variant) => modelId({ entry, variant })) : [];
+      return [entry.name, ...exact];
+    });
+  // Own entries (SYRINX_CATALOGUE) are not known to an editor: the shipped names complete, others are not refused.
+  const catalogue = {
+    description: properties?.catalogue?.description ?? "",
+    anyOf: [{ enum: names }, { type: "string" }],
+  };
+  return {
+    ...rest,
+    properties: { ...properties, catalogue },
+    required: ["catalogue"],
+    additionalProperties: true,
+    title: "a model of the catalogue",
   };
 }
 

@@ -1,12 +1,14 @@
 /** The door of this folder: configuration in, plan out, or all that is wrong with it. Main thread; blocks on small files. */
 import { availableParallelism } from "node:os";
 import { reasonOf } from "../base/errors.js";
+import { CatalogueReader, checkCached } from "./catalogue.js";
 import { checkGraph, checkModels, checkThreads } from "./checks.js";
 import { compile, type Layout, type WiredGraph } from "./compile.js";
 import { draftGraphs, draftModels } from "./drafts.js";
 import type { Plan } from "./plan.js";
 import { ConfigError, type ConfigProblem } from "./problem.js";
 import { REAL_REGISTRIES, type Registries } from "./registries.js";
+import type { PullPolicy } from "./schema.js";
 import { readModules, readRoutes, readServer, readTop } from "./server.js";
 import { adoptObject, type Environment, parseText, readSource, type Source } from "./source.js";
 import { wire } from "./wiring.js";
@@ -20,6 +22,8 @@ export interface LoadOptions {
   readonly baseFolder?: string;
   /** Default: what the machine offers. */
   readonly coreCount?: number;
+  /** Instead of the configuration's `server.pull`. */
+  readonly pull?: PullPolicy;
 }
 
 export interface LoadedConfig {
@@ -70,13 +74,16 @@ function open(source: string | URL | object, options: LoadOptions): Source {
 function load(source: Source, options: LoadOptions): LoadedConfig {
   const registries = options.registries ?? REAL_REGISTRIES;
   if (!readTop(source)) source.problems.throwIfErrors();
-  const server = readServer(source, options.env ?? process.env);
+  const env = options.env ?? process.env;
+  const configured = readServer(source, env);
+  const server = configured && { ...configured, pull: options.pull ?? configured.pull ?? "never" };
   const modules = readModules(source);
-  const models = draftModels(source, registries);
+  const models = draftModels(source, registries, new CatalogueReader(env));
   const graphs: WiredGraph[] = draftGraphs(source, registries).map((draft) => ({ draft, wiring: wire(draft) }));
   const drafts = graphs.map((graph) => graph.draft);
   for (const { draft, wiring } of graphs) checkGraph(source, draft, wiring, models, registries);
   checkModels(source, models, drafts);
+  checkCached(source, models, drafts, server?.pull ?? "never");
   checkThreads(source, models, drafts, options.coreCount ?? availableParallelism());
   const routes = readRoutes(source, drafts);
   source.problems.throwIfErrors();

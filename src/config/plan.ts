@@ -17,6 +17,8 @@ export interface PlanModel {
   readonly name: string;
   readonly family: string;
   readonly task: ModelTask;
+  /** As NAME@PRECISION, if it is of the catalogue. Its files are in the options, whether they are here or not. */
+  readonly catalogue?: string;
   /** Parsed by the family's schema. */
   readonly options: unknown;
   readonly device: string;
@@ -95,6 +97,8 @@ export interface PlanServer {
   /** `undefined`: open, allowed on loopback only. Values are secrets. */
   readonly apiKeys: readonly string[] | undefined;
   readonly idleTimeoutMs: number;
+  /** What happens to models of the catalogue that are not in the cache. Default: never. */
+  readonly pull?: "never" | "missing";
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   /** Transcripts may appear in debug logs. */
   readonly logContent: boolean;

@@ -40,6 +40,7 @@ export const PROBLEM_CODES = {
   "duplicate-name": error("Two nodes of a graph have the same name."),
   "unknown-actor": error("A node names an actor that is not registered."),
   "unknown-family": error("A model names a family that is not registered."),
+  "unknown-catalogue": error("A model names an entry, or a precision of it, that the catalogue does not have."),
   "unknown-model": error("A node names a model that is not configured."),
   "unknown-graph": error("A route names a graph that is not configured."),
   "unknown-face": error("A route names a face that this version does not have."),
@@ -63,6 +64,8 @@ export const PROBLEM_CODES = {
   "reserved-route": error("A path that the server answers itself."),
   "module-missing": error("A module file that does not exist."),
   "model-file-missing": error("A model file that does not exist."),
+  "model-not-cached": error("A model of the catalogue that is not in the cache, and may not be fetched."),
+  "model-will-be-pulled": warning("A model of the catalogue that is not in the cache; the start fetches it."),
   "definition-failed": error("Code of an actor or family threw while its options were read."),
 } as const satisfies Record<string, CodeRow>;
 

@@ -39,6 +39,10 @@ export const PLANNED_FACES: readonly string[] = [
 export const RESERVED_ROUTES: readonly string[] = ["/livez", "/readyz", "/metrics", "/v1/capacity"];
 export const DEFAULT_ROUTE = "/v1/call";
 
+/** What happens to a model of the catalogue that is not in the cache. */
+export const PULL_POLICIES = ["never", "missing"] as const;
+export type PullPolicy = (typeof PULL_POLICIES)[number];
+
 export const NAME_PATTERN = /^[a-z][a-z0-9-]*$/;
 export const NAME_CHARS_MAX = 64;
 export const NAME_EXPECTED = "a lower-case name: a letter, then letters, digits and hyphens, at most 64";
@@ -85,6 +89,10 @@ export const serverSchema = z
       .max(CONFIG_LIMITS.idleMsMax)
       .default(300_000)
       .describe("A call that neither sends nor receives for so long is closed."),
+    pull: z
+      .enum(PULL_POLICIES)
+      .default("never")
+      .describe("Whether models of the catalogue that are missing are fetched at the start. never: they are an error."),
     log: z
       .strictObject({
         level: z
@@ -130,6 +138,10 @@ const CPU_SETTINGS = ["threads", "arena"] as const;
 /** What every model entry may say; the family adds its own keys. */
 const modelKeys = z.strictObject({
   family: z.string().describe("The code that knows this model's tensors."),
+  catalogue: z
+    .string()
+    .optional()
+    .describe("A model of the catalogue, as NAME or NAME@PRECISION. Gives the family and its files."),
   device: z
     .string()
     .regex(/^(auto|cpu|cuda(:\d{1,2})?|webgpu|coreml|dml)$/)

@@ -71,6 +71,7 @@ export function readServer(source: Source, env: Environment): PlanServer | undef
     maxCalls: config.maxCalls,
     apiKeys,
     idleTimeoutMs: config.idleTimeoutMs,
+    pull: config.pull,
     logLevel: config.log.level,
     logContent: config.log.content,
   };

@@ -24,6 +24,7 @@ import { createMesh, type Mesh } from "./mesh.js";
 import { importModules } from "./modules.js";
 import { observeCall } from "./observe-call.js";
 import { Placement } from "./placement.js";
+import { pullMissingModels } from "./pull-models.js";
 import { type WatchSpec, watchRings, watchWorker } from "./watch-runtime.js";
 import { startFailure, WorkerHandle } from "./worker-handle.js";
 
@@ -39,11 +40,13 @@ export interface RuntimeOptions {
   readonly resourceLimits?: ResourceLimits;
   /** Folder for relative file names when the configuration is an object. Default: the current one. */
   readonly baseFolder?: string;
+  /** Instead of the configuration's `server.pull`: whether models of the catalogue that are missing are fetched. */
+  readonly pull?: "never" | "missing";
 }
 
 /**
- * Checks the configuration, starts every worker and resolves when all models are warm.
- * Throws CONFIG_INVALID (with all problems), MODEL_FILE_MISSING, MODEL_FILE_INVALID, MODEL_TENSORS_MISMATCH,
+ * Checks the configuration, fetches models if that is allowed, starts every worker and resolves when all models are warm.
+ * Throws CONFIG_INVALID (with all problems), what `pullModel` throws, MODEL_FILE_MISSING, MODEL_FILE_INVALID, MODEL_TENSORS_MISMATCH,
  * DEVICE_UNAVAILABLE, MODULE_INVALID, WORKER_START_FAILED, WORKER_TIMEOUT; nothing keeps running then.
  */
 export async function createRuntime(source: string | URL | object, options: RuntimeOptions = {}): Promise<RuntimeImpl> {
@@ -51,6 +54,7 @@ export async function createRuntime(source: string | URL | object, options: Runt
   const reading = {
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.baseFolder === undefined ? {} : { baseFolder: options.baseFolder }),
+    ...(options.pull === undefined ? {} : { pull: options.pull }),
   };
   // Before the configuration is checked: it names what the modules define.
   await importModules([...modules, ...moduleUrls(source, reading)]);
@@ -59,6 +63,7 @@ export async function createRuntime(source: string | URL | object, options: Runt
   const log = options.logger ?? createLogger({ level: server.logLevel, content: server.logContent });
   for (const warning of warnings) log.warn({ path: warning.path, problem: warning.message }, "configuration warning");
   const whole: Plan = { ...plan, server, modules: [...new Set([...plan.modules, ...modules])] };
+  await pullMissingModels(whole, log, options.env);
   const runtime = new RuntimeImpl(whole, log, options.resourceLimits);
   await runtime.start();
   return runtime;

@@ -110,6 +110,7 @@ describe("plan of a chain", () => {
       maxCalls: 256,
       apiKeys: undefined,
       idleTimeoutMs: 300_000,
+      pull: "never",
       logLevel: "info",
       logContent: false,
     });

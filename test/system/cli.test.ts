@@ -8,7 +8,7 @@ import { packageVersion } from "../../src/base/package-root.js";
 import { RATE_HZ, writePiper } from "../models/tts/piper-support.js";
 import { cli, type Finished, readRecording, startCli, TIMER_TEXT } from "../support/system.js";
 
-const COMMANDS = ["serve", "talk", "transcribe", "say", "check", "graph", "devices", "demo", "schema"];
+const COMMANDS = ["serve", "talk", "transcribe", "say", "check", "graph", "devices", "models", "demo", "schema"];
 
 function lines(text: string): Record<string, unknown>[] {
   return text

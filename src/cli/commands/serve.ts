@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { SyrinxError } from "../../base/errors.js";
+import { PULL_POLICIES, type PullPolicy } from "../../config/index.js";
 import { createRuntime, type RuntimeImpl } from "../../runtime/runtime.js";
 import { type RunningServer, startServer } from "../../transport/server.js";
 import { shippedConfig } from "../options.js";
@@ -15,21 +16,27 @@ export function addServe(program: Command): void {
     .argument("[config]", "configuration file", shippedConfig("assistant"))
     .option("-p, --port <number>", "port to listen on; 0 chooses a free one (default: the configuration's)", parsePort)
     .option("--host <address>", "address to listen on (default: the configuration's)")
+    .option(
+      "--pull <when>",
+      "models of the catalogue that are missing: never, missing (default: the configuration's)",
+      parsePull,
+    )
     .option("--json", "print what is served as one line of JSON")
-    .addHelpText("after", "\nExamples:\n  syrinx serve\n  syrinx serve my-agent.yaml --port 9000\n")
+    .addHelpText("after", "\nExamples:\n  syrinx serve\n  syrinx serve my-agent.yaml --port 9000 --pull missing\n")
     .action(serve);
 }
 
 interface ServeOptions {
   readonly port?: number;
   readonly host?: string;
+  readonly pull?: PullPolicy;
   readonly json?: boolean;
 }
 
 async function serve(config: string, options: ServeOptions): Promise<void> {
   // From the beginning: in a container, a first process that has no handler does not even hear SIGTERM.
   const stop = new StopSignal();
-  const runtime = await createRuntime(config);
+  const runtime = await createRuntime(config, options.pull === undefined ? {} : { pull: options.pull });
   if (stop.isRequested) return runtime.drain();
   const overrides = {
     ...(options.port === undefined ? {} : { port: options.port }),
@@ -92,6 +99,12 @@ class StopSignal {
 /** A model run or load that does not end cannot be ended from here; exiting during it would abort with a core dump. */
 function killSelf(): void {
   process.kill(process.pid, "SIGKILL");
+}
+
+function parsePull(text: string): PullPolicy {
+  const found = PULL_POLICIES.find((policy) => policy === text);
+  if (found !== undefined) return found;
+  throw new SyrinxError("CLI_OPTION_INVALID", { option: "--pull", value: text, expected: PULL_POLICIES.join(" or ") });
 }
 
 export function parsePort(text: string): number {
