@@ -13,8 +13,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClock } from "../src/base/clock.js";
+import { findFamily } from "../src/models/all-families.js";
 import type { SpeakRequest, TtsModel } from "../src/models/family.js";
-import { findFamily } from "../src/models/registry.js";
 import { writePiper } from "../test/models/tts/piper-support.js";
 import { writePocket } from "../test/models/tts/pocket-support.js";
 import {

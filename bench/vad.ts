@@ -21,8 +21,8 @@ import { decodeAudio } from "../src/audio/decode.js";
 import { createClock } from "../src/base/clock.js";
 import { packageRoot } from "../src/base/package-root.js";
 import type { FrameKind, MetaOf } from "../src/frames/index.js";
+import { findFamily } from "../src/models/all-families.js";
 import type { VadModel } from "../src/models/family.js";
-import { findFamily } from "../src/models/registry.js";
 import {
   type Bench,
   type BenchContext,

@@ -2,8 +2,8 @@
 import { resolve } from "node:path";
 import { createClock } from "../../src/base/clock.js";
 import type { CallEvent } from "../../src/frames/events.js";
+import { findFamily } from "../../src/models/all-families.js";
 import type { FamilyContext, SttModel, VadModel } from "../../src/models/family.js";
-import { findFamily } from "../../src/models/registry.js";
 import { createRuntime, type RuntimeImpl } from "../../src/runtime/runtime.js";
 import { besideCheckout, finalsOf, hear } from "../../test/support/system.js";
 

@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClock } from "../../src/base/clock.js";
 import { packageRoot } from "../../src/base/package-root.js";
+import { findFamily } from "../../src/models/all-families.js";
 import type { SpokenSpan, TtsModel } from "../../src/models/family.js";
-import { findFamily } from "../../src/models/registry.js";
 import { joined } from "../../test/support/system.js";
 
 /** Not in the repository; may be removed at any time. */

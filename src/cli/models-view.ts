@@ -1,4 +1,6 @@
 /** Models of the catalogue, as people and programs see them. */
+
+import { findFamily } from "../models/all-families.js";
 import {
   type CatalogueEntry,
   type ChosenModel,
@@ -7,7 +9,6 @@ import {
   modelId,
   variantSize,
 } from "../models/catalogue/index.js";
-import { findFamily } from "../models/registry.js";
 
 /** One precision of a model, as `--json` prints it. */
 export interface VariantReport {

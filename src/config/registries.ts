@@ -1,8 +1,8 @@
 /** What may be named in a configuration. A parameter everywhere, so that tests and `syrinx check` bring their own. */
 import type { AnyActor } from "../actors/define.js";
 import { actorNames, findActor } from "../actors/registry.js";
+import { findFamily, listFamilies } from "../models/all-families.js";
 import type { FamilyDefinition } from "../models/family.js";
-import { findFamily, listFamilies } from "../models/registry.js";
 
 export interface Registries {
   findActor(name: string): AnyActor | undefined;

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type ActorInstance, defineActor, perFrame } from "../../src/actors/define.js";
 import { AssertionFailure } from "../../src/base/assert.js";
 import type { Plan } from "../../src/config/plan.js";
+import { findFamily } from "../../src/models/all-families.js";
 import {
   type DenoiseModel,
   defineFamily,
@@ -14,7 +15,6 @@ import {
   type TtsModel,
   type VadModel,
 } from "../../src/models/family.js";
-import { findFamily } from "../../src/models/registry.js";
 
 /** When to fail. The unit is the family's: windows of a VAD or a denoiser, accepted samples of a recogniser, clauses of a voice. */
 export interface Fault {

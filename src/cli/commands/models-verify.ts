@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { isSyrinxError, SyrinxError } from "../../base/errors.js";
+import { findFamily } from "../../models/all-families.js";
 import { type ChosenModel, modelId, wrongFiles } from "../../models/catalogue/index.js";
 import { type Figure, type Trial, tryModel } from "../../models/catalogue/trial.js";
-import { findFamily } from "../../models/registry.js";
 import { Jobs } from "../../runtime/jobs.js";
 import { openCatalogue } from "./models.js";
 

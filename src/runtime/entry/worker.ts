@@ -9,7 +9,7 @@ import { createClock } from "../../base/clock.js";
 import { reasonOf, SyrinxError } from "../../base/errors.js";
 import type { Plan, PlanWorker } from "../../config/plan.js";
 import type { Model } from "../../models/family.js";
-import { findFamily } from "../../models/registry.js";
+import { loadFamily } from "../../models/registry.js";
 import { Bell, type Doorbell } from "../../ring/index.js";
 import { createWorkerLogger } from "../../telemetry/log.js";
 import { exposeControl, type OpenRecord, type WorkerReport } from "../control.js";
@@ -61,7 +61,7 @@ function doorbellTo(thread: number): Doorbell | undefined {
 async function openModel(): Promise<Model | undefined> {
   const planned = plan.models.find((candidate) => candidate.name === worker.model);
   if (planned === undefined) return undefined;
-  const family = findFamily(planned.family);
+  const family = await loadFamily(planned.family);
   if (family === undefined) throw new SyrinxError("INTERNAL", { reason: `no family ${planned.family} on this worker` });
   return family.open(planned.options, {
     clock,
