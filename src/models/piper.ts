@@ -1,6 +1,6 @@
 /**
  * The `piper` family: VITS voices as Piper publishes them (rhasspy/piper-voices; each voice has its own licence, in its
- * MODEL_CARD), from the user's own `.onnx` and `.onnx.json`. Input `input` int64 [batch, n]: `^`, then each phoneme with
+ * model card), from the user's own `.onnx` and `.onnx.json`. Input `input` int64 [batch, n]: `^`, then each phoneme with
  * a pad behind it, then `$`; `input_lengths` int64 [batch]; `scales` f32 [3]: noise, length, noise of the durations; `sid`
  * int64 [batch] where there are several speakers. Output `output` f32, rank 3 or 4, and in files prepared for alignment the
  * frames of each id. Without those nothing tells how long each row of a batch is, so only files that have them are batched.
