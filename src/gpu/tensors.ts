@@ -1,6 +1,7 @@
 /** Making tensors of the type that a model file declares, reading them, and taking rows out of a batch. */
 import { assert } from "../base/assert.js";
 import type { OnnxTensor } from "./batch-buffers.js";
+import { float16Bits, float16Tensor } from "./float16.js";
 import { Tensor } from "./ort.js";
 
 export type FloatType = "float32" | "float16";
@@ -19,7 +20,7 @@ export function floatTensor(type: FloatType, values: Float32Array, dims: readonl
   if (type === "float32") return new Tensor(type, values, dims);
   const halves = new Uint16Array(values.length);
   for (let i = 0; i < halves.length; i += 1) halves[i] = halfOf(values[i]!);
-  return new Tensor("float16", halves, dims) as OnnxTensor;
+  return float16Tensor(halves, dims);
 }
 
 /** Over `data`, which is not copied. */
@@ -67,9 +68,7 @@ export function floatsOf(tensor: OnnxTensor | undefined): Float32Array {
   assert(tensor !== undefined, "an output that was declared is there");
   const { data } = tensor;
   if (data instanceof Float32Array) return data;
-  assert(tensor.type === "float16" && !Array.isArray(data), "a tensor of floats");
-  const halves = new Uint16Array(data.buffer, data.byteOffset, data.length);
-  return Float32Array.from(halves, (half) => HALVES[half]!);
+  return Float32Array.from(float16Bits(tensor), (half) => HALVES[half]!);
 }
 
 /** The elements of an output of any number type. */
@@ -100,7 +99,9 @@ export function keepRows(tensor: OnnxTensor, batchAxis: number, rows: readonly n
       at += inner;
     }
   }
-  return new Tensor(tensor.type, data.subarray(0, at), tensor.dims.with(batchAxis, rows.length));
+  const dims = tensor.dims.with(batchAxis, rows.length);
+  if (tensor.type === "float16") return float16Tensor(float16Bits(tensor).subarray(0, at), dims);
+  return new Tensor(tensor.type, data.subarray(0, at), dims);
 }
 
 const product = (dims: readonly number[]): number => dims.reduce((total, dim) => total * dim, 1);

@@ -45,6 +45,7 @@ export function trialFeeds(inputs: InferenceSession["inputMetadata"], shapeOf: T
   for (const input of inputs) {
     const given = shape.values?.[input.name];
     if (given !== undefined) {
+      if (!input.isTensor || input.type !== given.type) return undefined;
       feeds[input.name] = given;
       continue;
     }

@@ -60,7 +60,9 @@ export const moonshineSpellingFamily = defineFamily({
   open: async (chosen: SpellingOptions, context: FamilyContext): Promise<SttModel> => {
     const classes = await readClasses(resolve(context.baseFolder, chosen.meta));
     const path = resolve(context.baseFolder, chosen.file);
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const { device, session, batchMax, log } = context;
+    const trial = { dims: { log_mel: [batchMax, 1, SPELLING_BANDS, SPELLING_FRAMES] } };
+    const model = await openOnnxModel({ path, device, session, trial, log });
     expectTensors(model, NAME, {
       inputs: [{ name: "log_mel", type: "float32", dims: ["batch", 1, SPELLING_BANDS, SPELLING_FRAMES] }],
       outputs: [{ name: "logits", type: "float32", dims: ["batch", classes.length] }],

@@ -10,7 +10,7 @@ import { NemoMel } from "./front-ends/nemo-mel.js";
 import { folderOption, ModelFolder, precisionOption } from "./stt/model-folder.js";
 import { readNemoFacts } from "./stt/nemo-facts.js";
 import { segmentRecogniser } from "./stt/recognisers.js";
-import { SegmentEncoder } from "./stt/segment-encoder.js";
+import { SEGMENT_ENCODER_TRIAL, SegmentEncoder } from "./stt/segment-encoder.js";
 import { NEMO_TOKEN_FILES, partialOption } from "./stt/segment-options.js";
 import { expectSymbols, readTokenTable } from "./stt/token-table.js";
 import { ctcDecoder } from "./stt/transcriber.js";
@@ -31,7 +31,7 @@ export const nemoCtcFamily = defineFamily({
 
 async function load(files: ModelFolder, partialMs: number, context: FamilyContext): Promise<SttModel> {
   const table = await readTokenTable(files.expectFile(...NEMO_TOKEN_FILES));
-  const model = await files.model("model");
+  const model = await files.model("model", SEGMENT_ENCODER_TRIAL);
   const facts = await readNemoFacts(files, model);
   const output = { name: "logprobs", lengths: undefined, isTimeLast: false } as const;
   const encoder = new SegmentEncoder(model, NAME, facts, output, context.batchMax);

@@ -12,7 +12,7 @@ import { folderOption, ModelFolder, precisionOption } from "./stt/model-folder.j
 import { openNemoDecoder } from "./stt/nemo-decoder.js";
 import { readNemoFacts } from "./stt/nemo-facts.js";
 import { segmentRecogniser } from "./stt/recognisers.js";
-import { SegmentEncoder } from "./stt/segment-encoder.js";
+import { SEGMENT_ENCODER_TRIAL, SegmentEncoder } from "./stt/segment-encoder.js";
 import { NEMO_TOKEN_FILES, partialOption } from "./stt/segment-options.js";
 import { readTokenTable } from "./stt/token-table.js";
 
@@ -32,7 +32,7 @@ export const nemoTdtFamily = defineFamily({
 
 async function load(files: ModelFolder, partialMs: number, context: FamilyContext): Promise<SttModel> {
   const table = await readTokenTable(files.expectFile(...NEMO_TOKEN_FILES));
-  const model = await files.model("encoder");
+  const model = await files.model("encoder", SEGMENT_ENCODER_TRIAL);
   const facts = await readNemoFacts(files, model);
   const output = { name: "outputs", lengths: "encoded_lengths", isTimeLast: true } as const;
   const encoder = new SegmentEncoder(model, NAME, facts, output, context.batchMax);

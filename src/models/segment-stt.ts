@@ -7,6 +7,7 @@ import { z } from "zod";
 import { assert } from "../base/assert.js";
 import { LIMITS } from "../base/limits.js";
 import { msToSamples } from "../base/units.js";
+import { type BatchRow, chooseRows } from "../gpu/batch-policy.js";
 import type { AdvanceReport, Hypothesis, Model, SttModel, SttStream } from "./family.js";
 
 /** Samples of one segment. At it: an assertion failure of the caller. */
@@ -129,10 +130,14 @@ class SegmentModel implements SttModel {
     return new SegmentStream(this.#partialSamples);
   }
 
-  async advance(streams: readonly SttStream[], isStale?: (index: number) => boolean): Promise<AdvanceReport> {
+  async advance(
+    streams: readonly SttStream[],
+    isStale?: (index: number) => boolean,
+    dueUs?: (index: number) => number,
+  ): Promise<AdvanceReport> {
     let runs = 0;
     let rows = 0;
-    for (const batch of this.#batches(streams, isStale)) {
+    for (const batch of this.#batches(waitingOf(streams, isStale, dueUs))) {
       const report = await this.#recogniser.recognise(
         batch.map(({ stream, index }) => ({ pcm: stream.due(), isStale: () => isStale?.(index) ?? false })),
       );
@@ -150,22 +155,19 @@ class SegmentModel implements SttModel {
     return this.#recogniser.release();
   }
 
-  /** The ready streams in batches of one key each. */
-  #batches(streams: readonly SttStream[], isStale?: (index: number) => boolean): Waiting[][] {
+  /** Batches of one key each, in the order of their first. */
+  #batches(all: readonly Waiting[]): Waiting[][] {
     const open = new Map<number, Waiting[]>();
     const batches: Waiting[][] = [];
-    for (const [index, stream] of streams.entries()) {
-      assert(stream instanceof SegmentStream, "a stream is advanced by the model that made it");
-      if (!stream.isReady || isStale?.(index)) continue;
-      const sampleCount = stream.dueSamples;
-      const key = this.#recogniser.batchKey(sampleCount);
+    for (const waiting of all) {
+      const key = this.#recogniser.batchKey(waiting.sampleCount);
       let batch = open.get(key);
       if (batch === undefined || batch.length === this.#recogniser.batchMax) {
         batch = [];
         open.set(key, batch);
         batches.push(batch);
       }
-      batch.push({ stream, index, sampleCount });
+      batch.push(waiting);
     }
     return batches;
   }
@@ -175,4 +177,21 @@ interface Waiting {
   readonly stream: SegmentStream;
   readonly index: number;
   readonly sampleCount: number;
+}
+
+/** The ready streams, those that are due soonest first. */
+function waitingOf(
+  streams: readonly SttStream[],
+  isStale?: (index: number) => boolean,
+  dueUs?: (index: number) => number,
+): Waiting[] {
+  const ready: Waiting[] = [];
+  const rows: BatchRow[] = [];
+  for (const [index, stream] of streams.entries()) {
+    assert(stream instanceof SegmentStream, "a stream is advanced by the model that made it");
+    if (!stream.isReady) continue;
+    ready.push({ stream, index, sampleCount: stream.dueSamples });
+    rows.push({ call: index, dueUs: dueUs?.(index) ?? 0, weight: 1, isStale: isStale?.(index) === true });
+  }
+  return chooseRows(rows, rows.length).map((place) => ready[place]!);
 }

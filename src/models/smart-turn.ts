@@ -31,7 +31,10 @@ export const smartTurnFamily = defineFamily({
   options,
   open: async ({ file }: z.infer<typeof options>, context: FamilyContext): Promise<TurnModel> => {
     const path = resolve(context.baseFolder, file);
-    const model = await openOnnxModel({ path, device: context.device, log: context.log });
+    const { device, session, log } = context;
+    // One row, which files whose batch is fixed take too.
+    const trial = { dims: { [INPUT]: [1, MEL_BINS, FRAMES] } };
+    const model = await openOnnxModel({ path, device, session, trial, log });
     const output = checkTensors(model);
     const isBatched = typeof model.inputs[0]!.dims[0] === "string";
     const turn = new SmartTurn(model, output, isBatched ? context.batchMax : 1);

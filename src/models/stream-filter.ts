@@ -7,6 +7,7 @@
 import { BatchBuffers, type BatchedTensor } from "../gpu/batch-buffers.js";
 import { type ExpectedTensor, expectTensors } from "../gpu/expect-tensors.js";
 import { type OnnxModel, openOnnxModel } from "../gpu/onnx-model.js";
+import type { TrialShape } from "../gpu/trial.js";
 import type { DenoiseModel, FamilyContext } from "./family.js";
 import type { Stft } from "./front-ends/stft.js";
 
@@ -35,11 +36,20 @@ export async function openStreamFilter(
   spec: StreamFilterSpec,
   context: FamilyContext,
 ): Promise<DenoiseModel> {
-  const model = await openOnnxModel({ path, device: context.device, log: context.log });
+  const { device, session, log } = context;
+  const model = await openOnnxModel({ path, device, session, trial: trialOf(spec), log });
   const isBatched = checkTensors(model, spec);
   const filter = new StreamFilter(model, spec, isBatched ? context.batchMax : 1);
   await filter.warm();
   return filter;
+}
+
+/** One row, which files whose batch is fixed take too. */
+function trialOf({ spectrum, states }: StreamFilterSpec): TrialShape {
+  const dims = [spectrum, ...states].map(
+    ({ input, rowDims, batchAxis }) => [input, rowDims.toSpliced(batchAxis, 0, 1)] as const,
+  );
+  return { dims: Object.fromEntries(dims) };
 }
 
 /** Returns true if the file leaves the batch free. */

@@ -45,13 +45,13 @@ export async function openEncoderDecoder(
 
 /** Opens several files; if one of them, or what is done with them, fails, those that were opened are released. */
 export async function opening<Result>(
-  { device, log }: FamilyContext,
+  { device, session, log }: FamilyContext,
   work: (open: (path: string) => Promise<OnnxModel>) => Promise<Result>,
 ): Promise<Result> {
   const models: OnnxModel[] = [];
   try {
     return await work(async (path) => {
-      const model = await openOnnxModel({ path, device, log });
+      const model = await openOnnxModel({ path, device, session, log });
       models.push(model);
       return model;
     });

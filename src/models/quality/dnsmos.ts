@@ -37,8 +37,13 @@ const OVERALL: Polynomial = [-0.06766283, 1.11546468, 0.04602535];
  * Loads the scorer. Throws DEVICE_UNAVAILABLE, MODEL_FILE_MISSING, MODEL_FILE_INVALID, MODEL_TENSORS_MISMATCH.
  * @param path the file, absolute or relative to the process's folder
  */
-export async function openDnsmos(path: string, context: Pick<FamilyContext, "device" | "log">): Promise<Dnsmos> {
-  const model = await openOnnxModel({ path, device: context.device, log: context.log });
+export async function openDnsmos(
+  path: string,
+  context: Pick<FamilyContext, "device" | "session" | "log">,
+): Promise<Dnsmos> {
+  const { device, session, log } = context;
+  const trial = { dims: { [INPUT]: [1, DNSMOS_WINDOW_SAMPLES] } };
+  const model = await openOnnxModel({ path, device, session, trial, log });
   // The output's name has a colon in the published file, and none in conversions of it.
   const output = model.outputs[0]?.name ?? "Identity:0";
   expectTensors(model, "dnsmos", {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { reasonOf, SyrinxError } from "../../base/errors.js";
 import type { DeclaredTensor } from "../../gpu/expect-tensors.js";
 import { type OnnxModel, openOnnxModel } from "../../gpu/onnx-model.js";
+import type { TrialShapeOf } from "../../gpu/trial.js";
 import type { FamilyContext } from "../family.js";
 
 export const folderOption = z
@@ -86,10 +87,14 @@ export class ModelFolder {
     return this.#candidates(role).length > 0;
   }
 
-  /** Opens a network. Throws MODEL_FILE_MISSING, MODEL_FILE_INVALID, DEVICE_UNAVAILABLE. */
-  async model(role: string): Promise<OnnxModel> {
-    const { device, log } = this.#context;
-    const model = await openOnnxModel({ path: this.#choose(role), device, log });
+  /**
+   * Opens a network. Throws MODEL_FILE_MISSING, MODEL_FILE_INVALID, DEVICE_UNAVAILABLE, DEVICE_PRECISION,
+   * DEVICE_WRONG_ANSWERS.
+   * @param trial how to try it on an accelerator; without it, `auto` is the CPU
+   */
+  async model(role: string, trial?: TrialShapeOf): Promise<OnnxModel> {
+    const { device, session, log } = this.#context;
+    const model = await openOnnxModel({ path: this.#choose(role), device, session, ...(trial && { trial }), log });
     this.#models.push(model);
     return model;
   }

@@ -7,6 +7,8 @@ import { assert } from "../../base/assert.js";
 import { expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
 import { floatsOf, floatTensor, integersOf, integerTensor } from "../../gpu/row-tensors.js";
+import { int64Tensor } from "../../gpu/tensors.js";
+import type { TrialShape } from "../../gpu/trial.js";
 import { normalisePerFeature } from "../front-ends/nemo-mel.js";
 import { type SegmentStream, shareOutFrames } from "./encoded-stream.js";
 import { firstRun, fixedDim, inputOf, integerTypeOf } from "./model-folder.js";
@@ -24,6 +26,12 @@ export interface SegmentOutput {
 const LENGTH_RATIO_MIN = 0.5;
 /** A second. */
 const FIRST_RUN_FRAMES = 100;
+
+/** How to try such an encoder before it is known to be right: a second of one segment. */
+export const SEGMENT_ENCODER_TRIAL: TrialShape = {
+  dims: { audio_signal: [1, null, FIRST_RUN_FRAMES] },
+  values: { length: int64Tensor([FIRST_RUN_FRAMES]) },
+};
 
 export class SegmentEncoder {
   readonly batchMax: number;
