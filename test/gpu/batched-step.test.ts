@@ -73,11 +73,14 @@ describe("a batched step", () => {
     await Promise.all([exact.release(), padded.release()]);
   });
 
-  test("learns how long it takes from warming on, at every size", async () => {
-    for (const device of ["cpu", "webgpu"] as const) {
+  test("learns how long it takes from warming on, at both ends or at every size", async () => {
+    for (const [device, observed] of [
+      ["cpu", 2],
+      ["webgpu", 4],
+    ] as const) {
       const { step, release } = await stepOn(device);
       await step.warm();
-      assert.equal(step.times.observedCount, 4);
+      assert.equal(step.times.observedCount, observed);
       assert.ok(step.times.predictMs(1) > 0 && step.times.predictMs(BATCH_MAX) >= step.times.predictMs(1));
       await release();
     }
