@@ -9,6 +9,7 @@
 import { assert } from "../../base/assert.js";
 import type { FrameAnalysis } from "./frame-stream.js";
 import { RealFft } from "./real-fft.js";
+import { SlaneyMel } from "./slaney-mel.js";
 
 export const NEMO_SHIFT_SAMPLES = 160;
 /** The mel bands that NeMo's recognisers use. */
@@ -31,14 +32,15 @@ export class NemoMel implements FrameAnalysis {
   readonly edges = "zeros";
   readonly #fft = new RealFft(FFT_SIZE);
   readonly #hann = hannWindow();
-  readonly #filters: readonly MelFilter[];
+  readonly #mel: SlaneyMel;
+  readonly #power = new Float64Array(FFT_SIZE / 2 + 1);
   /** One windowed frame, zeros behind it. Where it stands within the transform does not change its power. */
   readonly #frame = new Float64Array(FFT_SIZE);
 
   constructor(bins: number) {
     assert(bins >= 8 && bins <= 256, "a mel scale has a sensible number of bands");
     this.bins = bins;
-    this.#filters = melFilters(bins);
+    this.#mel = new SlaneyMel({ bins, fftSize: FFT_SIZE, rateHz: RATE_HZ, lowHz: 0, highHz: RATE_HZ / 2 });
   }
 
   frameCount(sampleCount: number): number {
@@ -58,13 +60,9 @@ export class NemoMel implements FrameAnalysis {
     for (let i = 0; i < WINDOW_SAMPLES; i += 1) this.#frame[i] = window[i]! * this.#hann[i]!;
     this.#fft.transform(this.#frame);
     const { re, im } = this.#fft;
-    for (const [bin, { first, weights }] of this.#filters.entries()) {
-      let energy = 0;
-      for (let k = 0; k < weights.length; k += 1) {
-        const point = first + k;
-        energy += weights[k]! * (re[point]! * re[point]! + im[point]! * im[point]!);
-      }
-      features[at + bin] = Math.log(energy + LOG_GUARD);
+    for (let point = 0; point < this.#power.length; point += 1) this.#power[point] = re[point]! ** 2 + im[point]! ** 2;
+    for (let bin = 0; bin < this.bins; bin += 1) {
+      features[at + bin] = Math.log(this.#mel.energy(bin, this.#power) + LOG_GUARD);
     }
   }
 }
@@ -92,40 +90,4 @@ function hannWindow(): Float64Array {
     { length: WINDOW_SAMPLES },
     (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (WINDOW_SAMPLES - 1)),
   );
-}
-
-interface MelFilter {
-  /** The first point of the spectrum that counts. */
-  readonly first: number;
-  readonly weights: Float64Array;
-}
-
-/** Slaney's scale: linear to 1 kHz, 3 mel for 200 Hz; logarithmic above, 27 mel for a factor of 6.4. */
-const LINEAR_HZ_PER_MEL = 200 / 3;
-const BREAK_HZ = 1000;
-const BREAK_MEL = BREAK_HZ / LINEAR_HZ_PER_MEL;
-const LOG_STEP = Math.log(6.4) / 27;
-
-const melOf = (hz: number): number =>
-  hz < BREAK_HZ ? hz / LINEAR_HZ_PER_MEL : BREAK_MEL + Math.log(hz / BREAK_HZ) / LOG_STEP;
-const hzOf = (mel: number): number =>
-  mel < BREAK_MEL ? mel * LINEAR_HZ_PER_MEL : BREAK_HZ * Math.exp((mel - BREAK_MEL) * LOG_STEP);
-
-function melFilters(bins: number): MelFilter[] {
-  const step = melOf(RATE_HZ / 2) / (bins + 1);
-  return Array.from({ length: bins }, (_, bin) => {
-    const left = hzOf(bin * step);
-    const centre = hzOf((bin + 1) * step);
-    const right = hzOf((bin + 2) * step);
-    const weights: number[] = [];
-    let first = 0;
-    for (let k = 0; k <= FFT_SIZE / 2; k += 1) {
-      const hz = (k * RATE_HZ) / FFT_SIZE;
-      const height = Math.min((hz - left) / (centre - left), (right - hz) / (right - centre));
-      if (height <= 0) continue;
-      if (weights.length === 0) first = k;
-      weights.push((2 * height) / (right - left));
-    }
-    return { first, weights: Float64Array.from(weights) };
-  });
 }

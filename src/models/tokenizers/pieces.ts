@@ -70,7 +70,7 @@ export async function readBinTokenizer(path: string): Promise<Tokenizer> {
 }
 
 /** Reads a tokens.txt. Throws MODEL_FILE_MISSING, MODEL_FILE_INVALID. */
-export async function readTokenTable(path: string, encoding: "utf8" | "base64" = "utf8"): Promise<Tokenizer> {
+export async function readPieceTable(path: string, encoding: "utf8" | "base64" = "utf8"): Promise<Tokenizer> {
   const lines = (await readVocabulary(path)).toString("utf8").split(/\r?\n/);
   const pieces: (Uint8Array | undefined)[] = [];
   for (const [index, line] of lines.entries()) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { isSyrinxError } from "../../../src/base/errors.js";
 import { readHuggingFaceTokenizer } from "../../../src/models/tokenizers/hugging-face.js";
-import { readBinTokenizer, readTokenTable } from "../../../src/models/tokenizers/pieces.js";
+import { readBinTokenizer, readPieceTable } from "../../../src/models/tokenizers/pieces.js";
 import { sharedFile } from "../family-support.js";
 
 const folder = mkdtempSync(join(tmpdir(), "syrinx-tokens-"));
@@ -74,7 +74,7 @@ describe("Moonshine's tokenizer.bin", () => {
 
 describe("a table of tokens", () => {
   test("spells; lines may come in any order, and ids may be missing", async () => {
-    const table = await readTokenTable(file("tokens.txt", "▁a 1\n<blk> 0\n<0xE2> 4\n<0x82> 5\n<0xAC> 6\nb c 2\n"));
+    const table = await readPieceTable(file("tokens.txt", "▁a 1\n<blk> 0\n<0xE2> 4\n<0x82> 5\n<0xAC> 6\nb c 2\n"));
     assert.equal(table.size, 7);
     assert.equal(table.decode([0, 1, 2, 3, 1]), "ab c a");
     assert.equal(table.decode([4, 5, 6]), "€");
@@ -83,13 +83,13 @@ describe("a table of tokens", () => {
 
   test("may have its pieces in base64", async () => {
     const lines = [" hi", " there"].map((piece, id) => `${Buffer.from(piece).toString("base64")} ${id}`);
-    const table = await readTokenTable(file("base64.txt", lines.join("\n")), "base64");
+    const table = await readPieceTable(file("base64.txt", lines.join("\n")), "base64");
     assert.equal(table.decode([0, 1]), "hi there");
   });
 
   test("is refused with the line that is wrong", async () => {
-    await assert.rejects(readTokenTable(file("bad.txt", "a 0\nb\n")), isInvalid(/line 2 /));
-    await assert.rejects(readTokenTable(file("none.txt", "\n")), isInvalid(/no list/));
+    await assert.rejects(readPieceTable(file("bad.txt", "a 0\nb\n")), isInvalid(/line 2 /));
+    await assert.rejects(readPieceTable(file("none.txt", "\n")), isInvalid(/no list/));
   });
 });
 
