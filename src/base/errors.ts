@@ -231,6 +231,10 @@ export const ERRORS = {
     1007,
   ),
   TTS_VOICE_UNKNOWN: row("there is no voice {voice}", "Use one of: {known}.", 4001),
+  SERVER_ANONYMOUS: row(
+    "others can reach {host}, and there are no API keys",
+    "Configure server.apiKeys, or server.allowAnonymous: true, or listen on 127.0.0.1.",
+  ),
   SERVER_LISTEN_FAILED: row(
     "cannot listen on {host} port {port}: {reason}",
     "Choose another server.port (0 takes a free one) or stop the program that holds it.",

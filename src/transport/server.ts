@@ -50,7 +50,8 @@ export interface RunningServer {
   close(graceMs?: number): Promise<void>;
 }
 
-/** Listens for calls. Resolves when connections are accepted. Throws ROUTE_INVALID, SERVER_LISTEN_FAILED, TLS_INVALID. */
+/** Listens for calls. Resolves when connections are accepted. Throws ROUTE_INVALID, SERVER_ANONYMOUS,
+ * SERVER_LISTEN_FAILED, TLS_INVALID. */
 export async function startServer(runtime: Runtime, options: ServerOptions = {}): Promise<RunningServer> {
   const server = new CallServer(runtime, options);
   await server.listen();
@@ -107,6 +108,8 @@ class CallServer implements RunningServer {
   }
 
   async listen(): Promise<void> {
+    const { host, isOpen, isAllowed } = this.#openness();
+    if (isOpen && !isAllowed) throw new SyrinxError("SERVER_ANONYMOUS", { host });
     await this.#listeners.listen();
     this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
     this.#ticker.unref();
@@ -204,10 +207,21 @@ class CallServer implements RunningServer {
     const { url, localUrl, certificateFile } = this;
     const { keys } = this.#door;
     const where = { url, localUrl, certificateFile, tls: url.startsWith("https"), keyCount: keys?.size ?? 0 };
-    const isLocal = isLoopback(this.#options.host ?? this.#runtime.plan.server.host);
     if (keys !== undefined) this.#logger.info(where, "listening; clients need an API key");
-    else if (isLocal) this.#logger.info(where, "listening on loopback only, without API keys: open to this machine");
-    else this.#logger.warn(where, "listening without API keys: open to everybody who can reach this address");
+    else if (this.#openness().isOpen) {
+      this.#logger.warn(where, "listening without API keys: open to everybody who can reach this address");
+    } else this.#logger.info(where, "listening on loopback only, without API keys: open to this machine");
+  }
+
+  /** Whether others than this machine get in without a key. The configuration was checked; the options were not. */
+  #openness(): { readonly host: string; readonly isOpen: boolean; readonly isAllowed: boolean } {
+    const { server } = this.#runtime.plan;
+    const host = this.#options.host ?? server.host;
+    return {
+      host,
+      isOpen: this.#door.keys === undefined && !isLoopback(host),
+      isAllowed: server.allowAnonymous === true,
+    };
   }
 
   #objection(): SyrinxError | undefined {

@@ -448,8 +448,17 @@ describe("the log at the start", () => {
     assert.match(keyed.message, /clients need an API key/);
     assert.equal(keyed.fields.keyCount, 2);
     assert.equal(keyed.fields.tls, false);
-    const open = await first({ host: "0.0.0.0" });
+    const open = await first({ host: "0.0.0.0", allowAnonymous: true });
     assert.equal(open.level, "warn");
     assert.match(open.message, /everybody/);
+  });
+
+  test("is not written where others could come in without a key and nobody has allowed that", async () => {
+    await assert.rejects(startServer(new FakeRuntime(), { host: "0.0.0.0", port: 0 }), { code: "SERVER_ANONYMOUS" });
+    const keyed = await startServer(new FakeRuntime({ server: { apiKeys: plainKeys(KEY) } }), {
+      host: "0.0.0.0",
+      port: 0,
+    });
+    await keyed.close();
   });
 });
