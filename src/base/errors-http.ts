@@ -19,12 +19,7 @@ export const HTTP_ERRORS = {
     true,
   ),
   HTTP_BODY_TYPE: row("a body of type {type} is not taken here", "Send one of: {expected}.", 1007),
-  HTTP_BUSY: row(
-    "the server works on {what} already",
-    "Try again in {retryAfterMs} ms, or add servers.",
-    1013,
-    true,
-  ),
+  HTTP_BUSY: row("the server works on {what} already", "Try again in {retryAfterMs} ms, or add servers.", 1013, true),
   HTTP_FIELD: row("{field} is not valid: {problem}", "docs/COMPATIBILITY.md lists what is taken.", 4002),
   HTTP_METHOD: row("{path} does not take {method}", "Use {allowed}.", 1008),
   HTTP_NOT_FOUND: row("there is nothing at {path}", "GET / lists what is.", 1008),

@@ -94,7 +94,11 @@ const TRANSPORT = {
     { face: "a face of the configuration", status: "HTTP status; 499: the client went before the answer" },
     "Requests that a face answered over plain HTTP.",
   ),
-  http_request_seconds: timed("TURN", { face: "a face of the configuration" }, "From a request to the end of its answer."),
+  http_request_seconds: timed(
+    "TURN",
+    { face: "a face of the configuration" },
+    "From a request to the end of its answer.",
+  ),
   audio_in_seconds_total: main(
     "counter",
     "seconds",

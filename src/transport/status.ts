@@ -4,7 +4,9 @@ import type { ErrorCode } from "../base/errors.js";
 /** What HTTP says for each error that can be the answer to a request. All others are 500. */
 const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   AUDIO_DECODE_FAILED: 400,
+  AUDIO_DECODE_TIMEOUT: 413,
   AUDIO_FORMAT_UNSUPPORTED: 400,
+  AUDIO_JOBS_BUSY: 503,
   AUTH_INVALID: 401,
   AUTH_MISSING: 401,
   AUTH_ORIGIN: 403,

@@ -1,7 +1,14 @@
 import type { SpeechFormat } from "../../audio/encode.js";
 import { SyrinxError } from "../../base/errors.js";
 import { deepgramHeaders } from "./deepgram.js";
-import { callOf, encodingAmong, modelOf, rateAmong, SOCKET_RATES_HZ, SPEAK_CHARS_MAX } from "./deepgram-speak-request.js";
+import {
+  callOf,
+  encodingAmong,
+  modelOf,
+  rateAmong,
+  SOCKET_RATES_HZ,
+  SPEAK_CHARS_MAX,
+} from "./deepgram-speak-request.js";
 import type { FaceRequest } from "./face.js";
 import type { RestBody, SpeakJob } from "./rest.js";
 
@@ -17,7 +24,11 @@ const CODINGS = {
   linear16: { rates: SOCKET_RATES_HZ.linear16, containers: ["wav", "none"], contentType: "audio/l16" },
   mulaw: { rates: SOCKET_RATES_HZ.mulaw, containers: ["wav", "none"], contentType: "audio/basic" },
   alaw: { rates: SOCKET_RATES_HZ.alaw, containers: ["wav", "none"], contentType: "audio/x-alaw-basic" },
-  flac: { rates: [24_000, 8_000, 16_000, 22_050, 32_000, 44_100, 48_000], containers: ["none"], contentType: "audio/flac" },
+  flac: {
+    rates: [24_000, 8_000, 16_000, 22_050, 32_000, 44_100, 48_000],
+    containers: ["none"],
+    contentType: "audio/flac",
+  },
   opus: { rates: [48_000], containers: ["ogg"], contentType: "audio/ogg" },
 } as const satisfies Record<string, Coding>;
 
@@ -41,7 +52,9 @@ export function speakJob(request: FaceRequest, body: RestBody): SpeakJob {
     contentType,
     headers: {
       ...deepgramHeaders(request),
-      "dg-model-name": modelOf(query).replace(/[^ -~]/g, "?").slice(0, 100),
+      "dg-model-name": modelOf(query)
+        .replace(/[^ -~]/g, "?")
+        .slice(0, 100),
       "dg-char-count": String([...text].length),
     },
     ...(container === "wav" && encoding !== "linear16" ? { hasWavHeader: true } : {}),

@@ -5,9 +5,9 @@
 import { z } from "zod";
 import { type SyrinxError, toSyrinxError } from "../../base/errors.js";
 import { deepgramHeaders, deepgramRefusal } from "./deepgram.js";
-import { speakJob } from "./deepgram-speak-rest.js";
 import { DeepgramSpeakCodec } from "./deepgram-speak-codec.js";
 import { callOf, encodingAmong, modelOf, rateAmong, SOCKET_RATES_HZ } from "./deepgram-speak-request.js";
+import { speakJob } from "./deepgram-speak-rest.js";
 import type { Accepted, CallRequest, FaceRequest, Refused, ServerFacts, SocketFace } from "./face.js";
 import { voiceShape } from "./voices.js";
 

@@ -48,7 +48,11 @@ export interface TranscribeJob {
   readonly kind: "transcribe";
   readonly upload: Upload;
   /** What the bytes are, where the request says so; otherwise their beginning tells. */
-  readonly encoding?: { readonly name: "linear16" | "linear32" | "mulaw" | "alaw"; readonly rateHz: number; readonly channels: number };
+  readonly encoding?: {
+    readonly name: "linear16" | "linear32" | "mulaw" | "alaw";
+    readonly rateHz: number;
+    readonly channels: number;
+  };
   /** `channels` of the call are taken from the file if `eachChannel` is true: one call each. */
   readonly call: CallRequest;
   readonly eachChannel: boolean;
