@@ -88,15 +88,19 @@ export class DrivenCall {
       case "mark":
       case "finalized":
         this.#arrived += 1;
-        return this.#wake();
+        this.#wake();
+        break;
       case "error":
-        return this.#fail(toError(event));
+        this.#fail(toError(event));
+        break;
       case "gap":
-        return this.#fail(new SyrinxError("CALL_OVERLOADED", { callId: this.#call?.callId ?? "" }));
+        this.#fail(new SyrinxError("CALL_OVERLOADED", { callId: this.#call?.callId ?? "" }));
+        break;
       case "close":
         this.#isClosed = true;
         if (event.reason !== "client") this.#fail(endError(event.code));
-        return this.#wake();
+        this.#wake();
+        break;
       default:
         if (this.#failure === undefined) this.#setup.onEvent(event);
     }
