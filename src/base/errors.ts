@@ -30,6 +30,7 @@ export const ERRORS = {
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
     1007,
   ),
+  CALL_AUDIO_REFUSED: row("graph {graph} does not recognise speech", "Use a graph with a recogniser.", 4002),
   CALL_AUDIO_TOO_FAST: row(
     "audio came faster than {factor}× real time for more than {burstMs} ms of buffered audio",
     "Pace the audio at real time, or use `syrinx transcribe` for files.",

@@ -25,7 +25,8 @@ export interface NodeFacts {
   readonly actor: string;
   /** As the actor's schema parsed them. */
   readonly options: unknown;
-  readonly model?: { readonly name: string; readonly family: string };
+  /** `options` as the family's schema parsed them. */
+  readonly model?: { readonly name: string; readonly family: string; readonly options: unknown };
 }
 
 /** What is known of a client when it knocks. */
