@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isSyrinxError, type SyrinxError, toSyrinxError } from "../../base/errors.js";
 import type { Logger } from "../../telemetry/logger.js";
 import type { Face, FaceRequest } from "../faces/face.js";
@@ -99,6 +100,11 @@ export class Exchange {
       response.on("drain", done);
       response.on("close", done);
     });
+  }
+
+  /** Resolves after that time, or when the client has gone. */
+  async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#gone.signal }).catch(() => {});
   }
 
   #refuse(error: SyrinxError): void {

@@ -21,6 +21,7 @@ export async function runSpeak(job: SpeakJob, exchange: Exchange, tools: JobTool
   let call: DrivenCall | undefined;
   try {
     const onEvent = (event: HeardEvent): void => answer.heard(event);
+    tools.lease.open(job.call);
     call = await DrivenCall.open({ ...tools, request: job.call, gone: exchange.gone, onEvent });
     const pieces = piecesOf(job.text, tools.limits.restTextChars);
     for (const [index, piece] of pieces.entries()) {
