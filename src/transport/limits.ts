@@ -47,7 +47,7 @@ export const TRANSPORT_LIMITS = {
   waitingBytes: 8 * MIB,
   /** From our close frame to the client's. At it: the connection is cut. */
   closeHandshakeMs: 2_000,
-  /** A graceful close of a call, beyond what the runtime allows it. At it: the call is aborted. */
+  /** A graceful close of a call in which nothing comes for longer than the runtime allows. At it: the call is aborted. */
   callCloseMs: 8_000,
   /** WebSockets beyond `server.maxCalls` that may be open (calls that are just ending). At it: 503. */
   spareConnections: 64,

@@ -37,6 +37,7 @@ const INVALID_REQUEST: Kind = { type: "invalid_request_error" };
 const SERVER_ERROR: Kind = { type: "server_error" };
 const KINDS: Readonly<Record<number, Kind>> = {
   401: { type: "invalid_request_error", code: "invalid_api_key" },
+  404: { type: "invalid_request_error", code: "model_not_found" },
   403: { type: "invalid_request_error" },
   429: { type: "rate_limit_error", code: "rate_limit_exceeded" },
 };

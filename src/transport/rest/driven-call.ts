@@ -103,6 +103,8 @@ export class DrivenCall {
         break;
       default:
         if (this.#failure === undefined) this.#setup.onEvent(event);
+        // A sign of life.
+        this.#wake();
     }
   }
 
