@@ -128,6 +128,7 @@ class CallServer implements RunningServer {
     this.#keyFile?.stop();
     await this.#allGone(graceMs);
     for (const connection of [...this.#connections]) connection.drain();
+    this.#desk.stop();
     await this.#allGone(this.#limits.closeHandshakeMs);
     for (const connection of [...this.#connections]) connection.terminate();
     clearInterval(this.#ticker);

@@ -38,7 +38,7 @@ export class RestDesk {
   readonly #setup: RestSetup;
   readonly #uploads: UploadRoom;
   readonly #jobs = new Jobs();
-  readonly #exchanges = new Set<ServerResponse>();
+  readonly #exchanges = new Set<Exchange>();
 
   constructor(setup: RestSetup) {
     this.#setup = setup;
@@ -73,7 +73,7 @@ export class RestDesk {
     try {
       this.#objectTo(knock, rest);
       const visit = this.#setup.door.admit(whole);
-      await this.#work({ request, response, exchange, visit, rest });
+      await this.#work({ request, exchange, visit, rest });
     } catch (error) {
       metrics.admissionRejected(toSyrinxError(error).code);
       exchange.fail(error);
@@ -83,9 +83,14 @@ export class RestDesk {
     logger.info({ status: exchange.status, durationMs: Math.round(seconds * 1000) }, "request answered");
   }
 
+  /** The server stops: tells all who wait, as far as an answer has not begun. */
+  stop(): void {
+    for (const exchange of this.#exchanges) exchange.stop();
+  }
+
   /** Cuts off all requests. Their jobs end with them. */
   terminate(): void {
-    for (const response of this.#exchanges) response.destroy();
+    for (const exchange of this.#exchanges) exchange.terminate();
   }
 
   /** When no request is under way any more. */
@@ -107,20 +112,20 @@ export class RestDesk {
 
   /** Never throws. */
   async #work(task: Task): Promise<void> {
-    const { request, response, exchange, visit, rest } = task;
-    this.#exchanges.add(response);
+    const { request, exchange, visit, rest } = task;
+    this.#exchanges.add(exchange);
     const room = this.#uploads.reserve();
     let body: RestBody | undefined;
     try {
-      exchange.askForBody();
-      body = await readBody(request, this.#uploads, room, this.#setup.limits);
+      const { limits } = this.#setup;
+      body = await readBody({ request, room, limits, uploads: this.#uploads, ask: () => exchange.askForBody() });
       await this.#run(rest.job(visit.request, body), task);
     } catch (error) {
       exchange.fail(error);
     } finally {
       if (body !== undefined) await discardBody(body);
       room.free();
-      this.#exchanges.delete(response);
+      this.#exchanges.delete(exchange);
       if (this.#exchanges.size === 0) this.#setup.onIdle();
     }
   }
@@ -143,7 +148,6 @@ export class RestDesk {
 /** A request that is being served. */
 interface Task {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
   readonly exchange: Exchange;
   readonly visit: Visit;
   readonly rest: RestSide;

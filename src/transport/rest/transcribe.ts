@@ -12,14 +12,14 @@ import { StoredUpload } from "./upload.js";
  */
 export async function runTranscribe(job: TranscribeJob, exchange: Exchange, tools: JobTools): Promise<void> {
   const { channels, durationMs } = await decode(job, tools);
-  if (exchange.gone.aborted) return;
+  exchange.over.throwIfAborted();
   const answer = new TranscriptAnswer(job.codec, exchange, channels.length);
   const calls: DrivenCall[] = [];
   try {
     tools.lease.open({ graph: job.call.graph, channels: channels.length });
     for (const channel of channels.keys()) {
       const onEvent = (event: HeardEvent): void => answer.heard(event, channel);
-      calls.push(await DrivenCall.open({ ...tools, request: job.call, gone: exchange.gone, onEvent }));
+      calls.push(await DrivenCall.open({ ...tools, request: job.call, over: exchange.over, onEvent }));
     }
     await feed(calls, channels, exchange, tools);
     await Promise.all(calls.map((call) => call.finalize()));
