@@ -39,7 +39,12 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   n2words: ["models"],
   "mpg123-decoder": ["audio"],
   "@wasm-audio-decoders/flac": ["audio"],
+  "@wasm-audio-decoders/ogg-vorbis": ["audio"],
+  "opus-decoder": ["audio"],
+  "@evan/opus": ["audio"],
+  "wasm-media-encoders": ["audio"],
   "eventsource-parser": ["actors/llm"],
+  "@fastify/busboy": ["transport/rest"],
   zod: ["frames", "telemetry", "audio", "gpu", "models", "actors", "config", "runtime", "transport", "cli"],
 };
 

@@ -5,26 +5,23 @@
  * of the CLI, the library or a socket can be told has its row here.
  */
 import { ACCESS_ERRORS } from "./errors-access.js";
+import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
+import { HTTP_ERRORS } from "./errors-http.js";
 import { type ErrorRow, row } from "./errors-row.js";
 
 export type { ErrorRow } from "./errors-row.js";
 
 /** Codes are `AREA_WHAT`. Sorted by area. */
 export const ERRORS = {
-  AUDIO_DECODE_FAILED: row(
-    "{path} could not be decoded: {reason}",
-    "Give a WAV, FLAC or MP3 file that other players open.",
-    1007,
-  ),
-  AUDIO_FILE_MISSING: row("there is no file {path}", "Check the path; it is relative to the folder you are in.", 1007),
-  AUDIO_FORMAT_UNSUPPORTED: row("audio format {format} is not supported", "Use one of: {supported}.", 4002),
+  ...AUDIO_ERRORS,
   ...ACCESS_ERRORS,
   CALL_AUDIO_ODD_BYTES: row(
     "a binary message of {byteCount} bytes is not a whole number of {sampleBytes}-byte samples",
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
     1007,
   ),
+  CALL_AUDIO_REFUSED: row("graph {graph} does not recognise speech", "Use a graph with a recogniser.", 4002),
   CALL_AUDIO_TOO_FAST: row(
     "audio came faster than {factor}× real time for more than {burstMs} ms of buffered audio",
     "Pace the audio at real time, or use `syrinx transcribe` for files.",
@@ -86,10 +83,7 @@ export const ERRORS = {
     1011,
     true,
   ),
-  HTTP_METHOD: row("{path} does not take {method}", "Use {allowed}.", 1008),
-  HTTP_NOT_FOUND: row("there is nothing at {path}", "GET / lists what is.", 1008),
-  HTTP_REQUEST: row("the request cannot be served: {problem}", "Send a plain HTTP/1.1 request without a body.", 1002),
-  HTTP_UPGRADE_REQUIRED: row("{path} speaks WebSocket", "Connect with a WebSocket client: ws://{host}{path}.", 1002),
+  ...HTTP_ERRORS,
   CONFIG_INVALID: row(
     "{file} has {errorCount} error(s)\n\n{report}",
     "Fix what the list names; `syrinx check {file}` prints it again.",
