@@ -50,6 +50,8 @@ export const LIMITS = {
   callCloseMs: 5_000,
   /** Events that a slow `for await` consumer may leave unread. At it: the oldest audio events are dropped and counted. */
   callEventsQueued: 4_096,
+  /** Changes of an open call's options that main remembers for a worker's successor. At it: it forgets the oldest. */
+  callChangesKept: 16,
   /** Files waiting to be decoded. At it: the next is refused. */
   jobsQueued: 64,
   /** Files of models that are fetched at the same time. At it: the others wait. */

@@ -203,8 +203,8 @@ export class Connection {
     if (this.#state === "closing" && message.type !== "interrupt" && message.type !== "playback") return;
     try {
       if (message.type === "close") this.#closeGracefully();
-      else if (message.type === "configure") this.#outlet.now({ type: "configured" });
       else this.#calls.apply(message);
+      if (message.type === "configure") this.#outlet.now({ type: "configured" });
     } catch (error) {
       if (!isSyrinxError(error)) this.#defect(error);
       // The call ended a moment ago; its `close` event is on the way.

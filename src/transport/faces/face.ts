@@ -116,7 +116,7 @@ export type ClientMessage =
   | { readonly type: "finalize"; readonly id?: string; readonly channel?: number }
   | { readonly type: "mark"; readonly id: string }
   | { readonly type: "interrupt" }
-  /** The codec has taken it over; the connection only answers with `configured`. */
+  /** Options of nodes go to all calls; the rest the codec has taken over. Answered with `configured`, or an error. */
   | { readonly type: "configure"; readonly options: ConfigureOptions }
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
