@@ -4,6 +4,7 @@
  * Programmer errors are assertions (`assert.ts`); the data plane returns booleans and counts. Everything that a user
  * of the CLI, the library or a socket can be told has its row here.
  */
+import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
 import { type ErrorRow, row } from "./errors-row.js";
 
@@ -11,13 +12,7 @@ export type { ErrorRow } from "./errors-row.js";
 
 /** Codes are `AREA_WHAT`. Sorted by area. */
 export const ERRORS = {
-  AUDIO_DECODE_FAILED: row(
-    "{path} could not be decoded: {reason}",
-    "Give a WAV, FLAC or MP3 file that other players open.",
-    1007,
-  ),
-  AUDIO_FILE_MISSING: row("there is no file {path}", "Check the path; it is relative to the folder you are in.", 1007),
-  AUDIO_FORMAT_UNSUPPORTED: row("audio format {format} is not supported", "Use one of: {supported}.", 4002),
+  ...AUDIO_ERRORS,
   AUTH_INVALID: row("the API key is not one of this server's", "Use a key from server.apiKeys.", 1008),
   AUTH_MISSING: row(
     "this server wants an API key",

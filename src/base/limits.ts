@@ -52,8 +52,9 @@ export const LIMITS = {
   callEventsQueued: 4_096,
   /** Changes of an open call's options that main remembers for a worker's successor. At it: it forgets the oldest. */
   callChangesKept: 16,
-  /** Files waiting to be decoded. At it: the next is refused. */
+  /** Recordings waiting to be decoded, and their bytes. At either: the next is refused with AUDIO_JOBS_BUSY. */
   jobsQueued: 64,
+  jobBytesQueued: 512 * MIB,
   /** Files of models that are fetched at the same time. At it: the others wait. */
   downloadsAtOnce: 4,
   /** Tries for one file that bring nothing new. At it: MODEL_DOWNLOAD_FAILED; what came before is kept. */
