@@ -6,6 +6,7 @@ import type { Route } from "./routes.js";
 
 /** What faces may know of each graph of a plan, by name. */
 export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
+  const families = new Map(plan.models.map(({ name, family }) => [name, family]));
   return new Map(
     plan.graphs.map(({ name, accepts, hasAgent, nodes }) => [
       name,
@@ -15,8 +16,9 @@ export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
         takesText: accepts.includes("text"),
         hasAgent,
         nodes: nodes.map((index) => {
-          const { name: node, actor, options } = plan.nodes[index]!;
-          return { name: node, actor, options };
+          const { name: node, actor, options, model } = plan.nodes[index]!;
+          if (model === undefined) return { name: node, actor, options };
+          return { name: node, actor, options, model: { name: model, family: families.get(model) ?? "" } };
         }),
       },
     ]),

@@ -7,10 +7,11 @@ import { createDoorkeeper, type Doorkeeper } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
 import { faceRequestOf } from "./face-request.js";
 import type { FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
-import { errorBody, notFound, pathOf, refuseUpgrade, statusOf } from "./http.js";
+import { errorBody, notFound, pathOf, refuseUpgrade } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
 import type { Route, Routes } from "./routes.js";
+import { statusOf } from "./status.js";
 import { createUpgrade, type Upgrade } from "./web-socket-server.js";
 
 /** A client that came in. With `refusal`, only to be told why it must leave. */

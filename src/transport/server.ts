@@ -5,6 +5,7 @@ import { reasonOf, SyrinxError } from "../base/errors.js";
 import { packageVersion } from "../base/package-root.js";
 import type { Runtime } from "../runtime/api.js";
 import { type Logger, silentLogger } from "../telemetry/logger.js";
+import { createDoorkeeper } from "./auth.js";
 import { Connection } from "./connection.js";
 import { graphFactsOf } from "./face-request.js";
 import type { Face, ServerFacts } from "./faces/face.js";
@@ -12,6 +13,7 @@ import { answerHttp, type HttpContext } from "./http.js";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.js";
 import { noMetrics, type TransportMetrics } from "./metrics.js";
 import { type Guest, Reception } from "./reception.js";
+import { RestDesk } from "./rest/rest-desk.js";
 import { buildRoutes, type Routes } from "./routes.js";
 
 export interface ServerOptions {
@@ -57,6 +59,7 @@ class CallServer implements RunningServer {
   readonly #wantedPort: number;
   readonly #routes: Routes;
   readonly #facts: ServerFacts;
+  readonly #desk: RestDesk;
   readonly #http: Server;
   readonly #connections = new Set<Connection>();
   #port = 0;
@@ -77,6 +80,7 @@ class CallServer implements RunningServer {
     const { messageBytes, audioMessageBytes, paceFactor, paceBurstMs } = this.#limits;
     const identity = { name: "syrinx", version: packageVersion(), idleTimeoutMs: server.idleTimeoutMs };
     this.#facts = { ...identity, messageBytes, audioMessageBytes, paceFactor, paceBurstMs };
+    this.#desk = this.#createDesk();
     this.#http = this.#createHttp();
   }
 
@@ -122,13 +126,20 @@ class CallServer implements RunningServer {
     await this.#allGone(this.#limits.closeHandshakeMs);
     for (const connection of [...this.#connections]) connection.terminate();
     clearInterval(this.#ticker);
+    this.#desk.terminate();
     this.#http.closeAllConnections();
     await closed;
+    await this.#allGone(this.#limits.closeHandshakeMs);
+    await this.#desk.close();
   }
 
-  /** Resolves when no connection is left, or after `timeoutMs`. */
+  get #isEmpty(): boolean {
+    return this.#connections.size === 0 && this.#desk.count === 0;
+  }
+
+  /** Resolves when no connection and no request is left, or after `timeoutMs`. */
   #allGone(timeoutMs: number): Promise<void> {
-    if (this.#connections.size === 0 || timeoutMs <= 0) return Promise.resolve();
+    if (this.#isEmpty || timeoutMs <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
       this.#onLastGone = () => {
@@ -147,11 +158,27 @@ class CallServer implements RunningServer {
     this.#metrics.bufferedBytes(most);
   }
 
+  #createDesk(): RestDesk {
+    return new RestDesk({
+      runtime: this.#runtime,
+      graphs: graphFactsOf(this.#runtime.plan),
+      doorkeeper: createDoorkeeper(this.#runtime.plan.server.apiKeys),
+      limits: this.#limits,
+      clock: this.#clock,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      isDraining: () => this.#closing !== undefined,
+      onIdle: () => {
+        if (this.#isEmpty) this.#onLastGone?.();
+      },
+    });
+  }
+
   #createHttp(): Server {
-    const { httpHeadersMs, httpRequestMs, httpKeepAliveMs, httpHeaderBytes } = this.#limits;
+    const { httpHeadersMs, httpRequestMs, httpKeepAliveMs, httpHeaderBytes, restBodyMs } = this.#limits;
     const http = createServer({
       headersTimeout: httpHeadersMs,
-      requestTimeout: httpRequestMs,
+      requestTimeout: restBodyMs,
       keepAliveTimeout: httpKeepAliveMs,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: httpHeaderBytes,
@@ -161,14 +188,14 @@ class CallServer implements RunningServer {
       runtime: this.#runtime,
       routes: this.#routes,
       facts: this.#facts,
+      desk: this.#desk,
+      requestMs: httpRequestMs,
       isDraining: () => this.#closing !== undefined,
       connectionCount: () => this.#connections.size,
     };
-    http.on("request", (request, response) => {
-      // Nothing here reads a body. Whatever comes is thrown away, within the request's timeout.
-      request.resume();
-      void answerHttp(request, response, context);
-    });
+    http.on("request", (request, response) => void answerHttp(request, response, context));
+    // Node would ask for the body at once; here it is asked for when it is known to be wanted.
+    http.on("checkContinue", (request, response) => void answerHttp(request, response, context));
     const reception = new Reception({
       routes: this.#routes,
       graphs: graphFactsOf(this.#runtime.plan),
@@ -205,7 +232,7 @@ class CallServer implements RunningServer {
       metrics: this.#metrics,
       onGone: () => {
         this.#connections.delete(connection);
-        if (this.#connections.size === 0) this.#onLastGone?.();
+        if (this.#isEmpty) this.#onLastGone?.();
       },
     });
     this.#connections.add(connection);

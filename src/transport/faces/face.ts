@@ -16,8 +16,16 @@ export interface GraphFacts {
   readonly takesText: boolean;
   /** A reply can come. */
   readonly hasAgent: boolean;
-  /** In topological order; `options` as the actor's schema parsed them. */
-  readonly nodes: readonly { readonly name: string; readonly actor: string; readonly options: unknown }[];
+  /** In topological order. */
+  readonly nodes: readonly NodeFacts[];
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly actor: string;
+  /** As the actor's schema parsed them. */
+  readonly options: unknown;
+  readonly model?: { readonly name: string; readonly family: string };
 }
 
 /** What is known of a client when it knocks. */
