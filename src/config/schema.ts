@@ -22,11 +22,9 @@ export const CONFIG_LIMITS = {
 } as const;
 
 /** Wire protocols that a route may name. */
-export const FACE_NAMES: readonly string[] = ["native", "deepgram-speak"];
+export const FACE_NAMES: readonly string[] = ["native", "deepgram-listen", "deepgram-flux", "deepgram-speak"];
 /** Faces that are designed but not built: named so that the answer is better than "unknown". */
 export const PLANNED_FACES: readonly string[] = [
-  "deepgram-listen",
-  "deepgram-flux",
   "openai-models",
   "openai-realtime",
   "openai-speech",

@@ -131,6 +131,7 @@ export class Connection {
     this.#state = "opening";
     this.#gate.shut();
     try {
+      await this.#setup.codec.ready;
       const onEvent = (event: CallEvent, channel: number): void => this.#onEvent(event, channel);
       await this.#calls.open(this.#setup.runtime, request, onEvent, () => !this.#isEnded());
     } catch (error) {
@@ -233,6 +234,7 @@ export class Connection {
     if (event.type === "interrupted") this.#outlet.discardReply(channel);
     if (event.type === "error" && event.fatal) this.#toldCode = event.code;
     if (!this.#outlet.push(event, channel)) this.#failSlow();
+    else for (const message of this.#setup.codec.react?.(event, channel) ?? []) this.#handle(message);
   }
 
   /** A message that makes no sense now. */
@@ -293,6 +295,7 @@ export class Connection {
 
   #onGone(code: number): void {
     const { face, metrics, onGone } = this.#setup;
+    this.#setup.codec.dispose?.();
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
     if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");

@@ -1,8 +1,10 @@
+import { deepgramFlux } from "./deepgram-flux.js";
+import { deepgramListen } from "./deepgram-listen.js";
 import { deepgramSpeak } from "./deepgram-speak.js";
 import type { Face } from "./face.js";
 import { native } from "./native.js";
 
 /** Every wire protocol the server speaks. A new one is one file and one line here. */
-const FACE_LIST: readonly Face[] = [native, deepgramSpeak];
+const FACE_LIST: readonly Face[] = [native, deepgramListen, deepgramFlux, deepgramSpeak];
 
 export const FACES: ReadonlyMap<string, Face> = new Map(FACE_LIST.map((face) => [face.name, face]));
