@@ -25,6 +25,8 @@ class Hearing {
   segmentStartMs = 0;
   words: EventWord[] = [];
   readonly lagging: CallEvent[] = [];
+  /** All words of its finals. */
+  readonly said: string[] = [];
 
   transcript(final: boolean, hasWordTimes: boolean): TranscriptEvent {
     const text = this.words.map((word) => word.text).join(" ");
@@ -62,6 +64,11 @@ export class Listening {
 
   get messages(): Record<string, unknown>[] {
     return this.told.map((message) => JSON.parse(String(message)) as Record<string, unknown>);
+  }
+
+  /** What was said in a channel, as far as it is final. */
+  said(channel = 0): string {
+    return this.#channels[channel]!.said.join(" ");
   }
 
   /** What the connection does with a client's message. */
@@ -148,12 +155,14 @@ export class Listening {
   #stop(hearing: Hearing, channel: number): void {
     hearing.isSpeaking = false;
     hearing.stoppedMs = hearing.positionMs;
-    this.#tell({ type: "vad", what: "stop", atMs: hearing.positionMs - 60, probability: 0 }, channel);
+    // The verdict overtakes the final on its way here, but whatever is asked because of it comes behind the final.
     this.#endSegment(hearing);
+    this.#tell({ type: "vad", what: "stop", atMs: hearing.positionMs - 60, probability: 0 }, channel);
   }
 
   #endSegment(hearing: Hearing): void {
     if (hearing.words.length > 0) {
+      hearing.said.push(...hearing.words.map((word) => word.text));
       this.#lag(hearing, true);
       hearing.segmentId += 1;
     }
@@ -163,8 +172,8 @@ export class Listening {
 
   #endTurn(hearing: Hearing, channel: number, trigger: "timeout" | "manual"): void {
     if (!hearing.isTurnOpen) return;
-    this.#turn(hearing, channel, "end", trigger);
     this.#endSegment(hearing);
+    this.#turn(hearing, channel, "end", trigger);
     hearing.isTurnOpen = false;
     hearing.isEager = false;
     hearing.turnIndex += 1;

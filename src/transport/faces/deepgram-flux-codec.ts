@@ -39,6 +39,7 @@ export class DeepgramFluxCodec implements FaceCodec {
 
   constructor({ request, tuning, requestId }: FluxSetup) {
     this.#request = request;
+    this.#turns.tellsEager = request.thresholds.eager !== undefined;
     this.#tuning = tuning;
     this.#requestId = requestId;
     this.#audio = new ListenAudio(request.format, 1);
@@ -129,6 +130,7 @@ export class DeepgramFluxCodec implements FaceCodec {
   #configured(): string {
     this.#request = this.#configuring ?? this.#request;
     this.#configuring = undefined;
+    this.#turns.tellsEager = this.#request.thresholds.eager !== undefined;
     const { keyterms, languageHints, thresholds } = this.#request;
     const { eot, eager, timeoutMs } = this.#tuning.effective(thresholds);
     return this.#message("ConfigureSuccess", {

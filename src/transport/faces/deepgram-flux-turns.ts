@@ -44,6 +44,8 @@ interface Waiting {
 }
 
 export class FluxTurns {
+  /** Whether the client wants to know of ends that are only probable. */
+  tellsEager = false;
   #turnIndex = 0;
   #isOngoing = false;
   /** What the last EagerEndOfTurn said, while it holds. */
@@ -122,7 +124,7 @@ export class FluxTurns {
   }
 
   #eager(event: TurnEvent): TurnInfo[] {
-    if (!this.#isOngoing || this.#text === "" || this.#eagerText !== undefined) return [];
+    if (!this.tellsEager || !this.#isOngoing || this.#text === "" || this.#eagerText !== undefined) return [];
     const info = this.#info("EagerEndOfTurn", event);
     this.#eagerText = info.heard.transcript;
     return [info];

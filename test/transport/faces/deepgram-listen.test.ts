@@ -405,6 +405,8 @@ describe("deepgram-listen, whatever is said", () => {
       if (query.includes("endpointing=false")) continue;
       for (const channel of finalizes.keys()) {
         const finals = resultsOf(listening).filter((each) => each.is_final && each.channel_index[0] === channel);
+        const texts = finals.map((each) => each.channel.alternatives[0].transcript).filter((each) => each !== "");
+        assert.equal(texts.join(" "), listening.said(channel), `seed ${seed}`);
         const lastText = finals.findLastIndex((each) => each.channel.alternatives[0].transcript !== "");
         assert.ok(lastText < 0 || finals.slice(lastText).some((each) => each.speech_final), `seed ${seed}`);
       }
