@@ -4,6 +4,7 @@
  * Programmer errors are assertions (`assert.ts`); the data plane returns booleans and counts. Everything that a user
  * of the CLI, the library or a socket can be told has its row here.
  */
+import { ACCESS_ERRORS } from "./errors-access.js";
 import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
 import { HTTP_ERRORS } from "./errors-http.js";
@@ -14,22 +15,13 @@ export type { ErrorRow } from "./errors-row.js";
 /** Codes are `AREA_WHAT`. Sorted by area. */
 export const ERRORS = {
   ...AUDIO_ERRORS,
-  AUTH_INVALID: row("the API key is not one of this server's", "Use a key from server.apiKeys.", 1008),
-  AUTH_MISSING: row(
-    "this server wants an API key",
-    "Send `Authorization: Bearer KEY`, `X-API-Key: KEY`, `?api_key=KEY`, or from a browser the subprotocols `syrinx.v1, syrinx.key.KEY`.",
-    1008,
-  ),
-  AUTH_ORIGIN: row(
-    "pages of {origin} may not talk to this server",
-    "Configure server.apiKeys, or serve the page from localhost: without keys only local pages are trusted.",
-    1008,
-  ),
+  ...ACCESS_ERRORS,
   CALL_AUDIO_ODD_BYTES: row(
     "a binary message of {byteCount} bytes is not a whole number of {sampleBytes}-byte samples",
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
     1007,
   ),
+  CALL_AUDIO_REFUSED: row("graph {graph} does not recognise speech", "Use a graph with a recogniser.", 4002),
   CALL_AUDIO_TOO_FAST: row(
     "audio came faster than {factor}× real time for more than {burstMs} ms of buffered audio",
     "Pace the audio at real time, or use `syrinx transcribe` for files.",

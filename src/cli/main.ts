@@ -6,6 +6,7 @@ import { packageVersion } from "../base/package-root.js";
 import { addCheck, addGraph, addSchema } from "./commands/check.js";
 import { addDemo } from "./commands/demo.js";
 import { addDevices } from "./commands/devices.js";
+import { addKeys } from "./commands/keys.js";
 import { addModels } from "./commands/models.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
@@ -32,6 +33,7 @@ for (const add of [
   addGraph,
   addDevices,
   addModels,
+  addKeys,
   addDemo,
   addSchema,
 ]) {

@@ -7,7 +7,7 @@ import type { Route } from "./routes.js";
 
 /** What faces may know of each graph of a plan, by name. */
 export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
-  const families = new Map(plan.models.map(({ name, family }) => [name, family]));
+  const models = new Map(plan.models.map(({ name, family, options }) => [name, { name, family, options }]));
   return new Map(
     plan.graphs.map(({ name, accepts, hasAgent, nodes }) => [
       name,
@@ -18,8 +18,8 @@ export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
         hasAgent,
         nodes: nodes.map((index) => {
           const { name: node, actor, options, model } = plan.nodes[index]!;
-          if (model === undefined) return { name: node, actor, options };
-          return { name: node, actor, options, model: { name: model, family: families.get(model) ?? "" } };
+          const facts = model === undefined ? undefined : models.get(model);
+          return { name: node, actor, options, ...(facts === undefined ? {} : { model: facts }) };
         }),
       },
     ]),

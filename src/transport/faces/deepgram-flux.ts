@@ -4,13 +4,7 @@
  */
 import { z } from "zod";
 import { toSyrinxError } from "../../base/errors.js";
-import {
-  deepgramCredential,
-  deepgramHeaders,
-  deepgramRefusal,
-  deepgramRefused,
-  deepgramSubprotocol,
-} from "./deepgram.js";
+import { deepgramHeaders, deepgramRefusal, deepgramRefused, deepgramSubprotocol } from "./deepgram.js";
 import { DeepgramFluxCodec } from "./deepgram-flux-codec.js";
 import { fluxRequestOf, TurnTuning } from "./deepgram-flux-request.js";
 import { LISTEN_MESSAGE_BYTES, lacksForListening } from "./deepgram-listen.js";
@@ -20,7 +14,6 @@ export const deepgramFlux: SocketFace = {
   name: "deepgram-flux",
   parseOptions: (options) => z.strictObject({}).parse(options),
   lacks: lacksForTurns,
-  credential: deepgramCredential,
   refusal: deepgramRefusal,
   messageBytes: LISTEN_MESSAGE_BYTES,
   negotiate(request) {

@@ -3,13 +3,7 @@
  * https://developers.deepgram.com/reference/speech-to-text; `docs/COMPATIBILITY.md` says what of it is here.
  */
 import { toSyrinxError } from "../../base/errors.js";
-import {
-  deepgramCredential,
-  deepgramHeaders,
-  deepgramRefusal,
-  deepgramRefused,
-  deepgramSubprotocol,
-} from "./deepgram.js";
+import { deepgramHeaders, deepgramRefusal, deepgramRefused, deepgramSubprotocol } from "./deepgram.js";
 import { DeepgramListenCodec } from "./deepgram-listen-codec.js";
 import { listenOptions, listenRequestOf } from "./deepgram-listen-request.js";
 import { listenJob } from "./deepgram-listen-rest.js";
@@ -25,7 +19,6 @@ export const deepgramListen: SocketFace = {
   name: "deepgram-listen",
   parseOptions: (options) => listenOptions.parse(options),
   lacks: lacksForListening,
-  credential: deepgramCredential,
   refusal: deepgramRefusal,
   messageBytes: LISTEN_MESSAGE_BYTES,
   negotiate(request, server) {

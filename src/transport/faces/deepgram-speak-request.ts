@@ -1,7 +1,8 @@
 /** What the query of Deepgram's `/v1/speak` asks for, alike over a WebSocket and as one request. */
 import { SyrinxError } from "../../base/errors.js";
 import type { CallRequest, FaceRequest } from "./face.js";
-import { deepgramVoice, nodesFor, speakingNode, type VoiceOptions } from "./voices.js";
+import { speakingNode } from "./graph-node.js";
+import { deepgramVoice, nodesFor, type VoiceOptions } from "./voices.js";
 
 /** Characters of one text. At it: a `Warning`, or 413, and the text is not spoken. */
 export const SPEAK_CHARS_MAX = 2_000;

@@ -14,15 +14,12 @@ import { voiceShape } from "./voices.js";
 const routeOptions = z.strictObject(voiceShape);
 /** A bot keeps its socket for a whole conversation, in which it may have nothing to say for long. */
 const IDLE_MS = 3_600_000;
+/** What stands before the key where a browser has to put it. */
+const SUBPROTOCOLS: readonly string[] = ["token", "bearer"];
 
 export const deepgramSpeak: SocketFace = {
   name: "deepgram-speak",
   parseOptions: (options) => routeOptions.parse(options),
-  credential(request) {
-    // A browser's key: `Sec-WebSocket-Protocol: token, KEY`.
-    const at = request.subprotocols.findIndex((name) => name === "token" || name === "bearer");
-    return at < 0 ? undefined : request.subprotocols[at + 1];
-  },
   refusal: deepgramRefusal,
   negotiate(request, server) {
     try {
@@ -39,7 +36,7 @@ function accept(request: FaceRequest, server: ServerFacts): Accepted {
   const encoding = encodingAmong(query.get("encoding"), SOCKET_RATES_HZ, "linear16");
   const model = modelOf(query);
   const call = callOf(request, rateAmong(query.get("sample_rate"), SOCKET_RATES_HZ[encoding], encoding));
-  const subprotocol = request.subprotocols.find((name) => name === "token" || name === "bearer");
+  const subprotocol = request.subprotocols.find((name) => SUBPROTOCOLS.includes(name));
   return {
     accepted: true,
     headers: deepgramHeaders(request),

@@ -49,12 +49,6 @@ export function deepgramCloseCode({ closeCode }: Ending): number {
   return closeCode < 4000 ? closeCode : 1011;
 }
 
-/** A browser's key: `Sec-WebSocket-Protocol: token, KEY`. */
-export function deepgramCredential({ subprotocols }: FaceRequest): string | undefined {
-  const at = subprotocols.findIndex((name) => name === "token" || name === "bearer");
-  return at < 0 ? undefined : subprotocols[at + 1];
-}
-
 /** The subprotocol to answer with: the key's name, never the key. */
 export function deepgramSubprotocol({ subprotocols }: FaceRequest): { readonly subprotocol?: string } {
   const subprotocol = subprotocols.find((name) => name === "token" || name === "bearer");

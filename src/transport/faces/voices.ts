@@ -1,7 +1,6 @@
 /** Which of a graph's voices answers to a name of somebody else's protocol, and the options of a call that speaks with it. */
 import { z } from "zod";
-import { SyrinxError } from "../../base/errors.js";
-import type { FaceRequest, NodeFacts } from "./face.js";
+import type { NodeFacts } from "./face.js";
 
 const name = z.string().min(1).max(100);
 
@@ -47,18 +46,6 @@ const NEAREST: Readonly<Record<string, Readonly<Record<(typeof OPENAI_VOICES)[nu
     verse: "rms",
   },
 };
-
-/** The graph of a request, and its node that speaks. Throws CALL_GRAPH_UNKNOWN, CALL_TEXT_REFUSED. */
-export function speakingNode(request: FaceRequest): { readonly graph: string; readonly node: NodeFacts } {
-  const asked = request.query.get("graph") ?? request.graph ?? request.graphs[0];
-  if (asked === undefined || !request.graphs.includes(asked)) {
-    throw new SyrinxError("CALL_GRAPH_UNKNOWN", { graph: asked?.slice(0, 64) ?? "", known: request.graphs.join(", ") });
-  }
-  const facts = request.facts.get(asked);
-  const node = facts?.nodes.find(({ actor }) => actor === "tts");
-  if (facts?.takesText !== true || node === undefined) throw new SyrinxError("CALL_TEXT_REFUSED", { graph: asked });
-  return { graph: asked, node };
-}
 
 /**
  * The model's own name of an OpenAI voice. A name that neither the route nor this table knows is the model's business:

@@ -9,17 +9,21 @@ import type { BodyRoom, UploadRoom } from "./upload-room.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
+export interface BodySetup {
+  readonly request: IncomingMessage;
+  readonly uploads: UploadRoom;
+  /** Takes what the body needs; its owner frees it. */
+  readonly room: BodyRoom;
+  readonly limits: TransportLimits;
+  /** The body is wanted: called before it is read, if there is one. */
+  readonly ask: () => void;
+}
+
 /**
  * Reads a request's body by its content type: JSON, a form, nothing, or else a recording. Throws HTTP_BODY_INVALID,
  * HTTP_BODY_SIZE, HTTP_BODY_TIMEOUT, HTTP_BUSY; nothing of the body is left then. Afterwards, see {@link discardBody}.
- * @param room takes what the body needs; its owner frees it
  */
-export async function readBody(
-  request: IncomingMessage,
-  uploads: UploadRoom,
-  room: BodyRoom,
-  limits: TransportLimits,
-): Promise<RestBody> {
+export async function readBody({ request, uploads, room, limits, ask }: BodySetup): Promise<RestBody> {
   const type = request.headers["content-type"] ?? "";
   const [mime = ""] = type.split(";", 1);
   const announced = Number(request.headers["content-length"] ?? 0);
@@ -28,6 +32,7 @@ export async function readBody(
   const limit = isJson(mime) ? limits.restJsonBytes : limits.restBodyBytes;
   // Refused before a byte of it is read.
   if (announced > limit) throw new SyrinxError("HTTP_BODY_SIZE", { part: "body", limit });
+  ask();
   const chunks = measured(chunksOf(request, limits.restStallMs), room, limit);
   if (isJson(mime)) return readJson(chunks);
   if (mime.trim().toLowerCase() === "multipart/form-data") return readForm(chunks, type, uploads, limits);

@@ -11,8 +11,8 @@ export interface DrivenSetup {
   readonly runtime: Pick<Runtime, "open">;
   readonly request: CallRequest;
   readonly limits: TransportLimits;
-  /** Whoever wants the answer has gone. */
-  readonly gone: AbortSignal;
+  /** Nobody wants the answer any more. Its reason is a SyrinxError. */
+  readonly over: AbortSignal;
   readonly onEvent: (event: HeardEvent) => void;
 }
 
@@ -29,20 +29,20 @@ export class DrivenCall {
 
   private constructor(setup: DrivenSetup) {
     this.#setup = setup;
-    setup.gone.addEventListener("abort", () => this.#fail(new SyrinxError("CALL_CLIENT_GONE")), { once: true });
+    const { over } = setup;
+    over.addEventListener("abort", () => this.#fail(over.reason as SyrinxError), { once: true });
   }
 
-  /** Throws what the runtime throws, or CALL_CLIENT_GONE. */
+  /** Throws what the runtime throws, or the reason of `over`. */
   static async open(setup: DrivenSetup): Promise<DrivenCall> {
     const driven = new DrivenCall(setup);
-    const { runtime, request, gone } = setup;
-    if (gone.aborted) throw new SyrinxError("CALL_CLIENT_GONE");
+    const { runtime, request, over } = setup;
+    over.throwIfAborted();
     const onEvent = (event: CallEvent): void => driven.#onEvent(event);
     driven.#call = await runtime.open(request.graph, { ...request.options, onEvent });
-    if (gone.aborted) {
-      driven.abort();
-      throw new SyrinxError("CALL_CLIENT_GONE");
-    }
+    // What ended while the call opened had nothing to abort.
+    if (over.aborted) driven.abort();
+    over.throwIfAborted();
     return driven;
   }
 
@@ -103,6 +103,8 @@ export class DrivenCall {
         break;
       default:
         if (this.#failure === undefined) this.#setup.onEvent(event);
+        // A sign of life.
+        this.#wake();
     }
   }
 

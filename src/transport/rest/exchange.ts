@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isSyrinxError, type SyrinxError, toSyrinxError } from "../../base/errors.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isSyrinxError, SyrinxError, toSyrinxError } from "../../base/errors.js";
 import type { Logger } from "../../telemetry/logger.js";
 import type { Face, FaceRequest } from "../faces/face.js";
 import type { HttpAnswer } from "../faces/rest.js";
@@ -19,21 +20,22 @@ export interface ExchangeSetup {
 /** One request and its answer: whole, refused, or in pieces as the client takes them. */
 export class Exchange {
   readonly #setup: ExchangeSetup;
-  readonly #gone = new AbortController();
+  readonly #over = new AbortController();
+  #isRefused = false;
 
   constructor(setup: ExchangeSetup) {
     this.#setup = setup;
     const { response } = setup;
     response.on("close", () => {
-      if (!response.writableFinished) this.#gone.abort();
+      if (!response.writableFinished) this.#over.abort(new SyrinxError("CALL_CLIENT_GONE"));
     });
     // The socket's own errors; `close` follows.
     response.on("error", () => {});
   }
 
-  /** Aborted when the client goes before its answer is complete. */
-  get gone(): AbortSignal {
-    return this.#gone.signal;
+  /** Aborted when nobody waits for the answer any more. Its reason is a SyrinxError. */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   /** The head of the answer has left, and with it the chance to say that something went wrong. */
@@ -42,7 +44,7 @@ export class Exchange {
   }
 
   get status(): number {
-    return this.#gone.signal.aborted && !this.isBegun ? CLIENT_GONE : this.#setup.response.statusCode;
+    return this.#over.signal.aborted && !this.isBegun ? CLIENT_GONE : this.#setup.response.statusCode;
   }
 
   /** Where the client waits for leave to send the body. */
@@ -61,13 +63,26 @@ export class Exchange {
     const { response, logger } = this.#setup;
     const error = toSyrinxError(thrown);
     if (!isSyrinxError(thrown)) logger.error({ err: thrown }, "a request failed");
-    if (this.#gone.signal.aborted) return;
+    if (response.destroyed || this.#isRefused) return;
     if (this.isBegun) {
       logger.info({ code: error.code }, "an answer was cut off");
       response.destroy();
     } else {
+      this.#isRefused = true;
       this.#refuse(error);
     }
+  }
+
+  /** The server stops: says so, and whatever works for the answer ends. */
+  stop(): void {
+    const error = new SyrinxError("RUNTIME_CLOSED");
+    this.fail(error);
+    this.#over.abort(error);
+  }
+
+  /** Cuts the connection without a word. */
+  terminate(): void {
+    this.#setup.response.destroy();
   }
 
   begin(contentType: string, headers: Readonly<Record<string, string>> = {}): void {
@@ -99,6 +114,11 @@ export class Exchange {
       response.on("drain", done);
       response.on("close", done);
     });
+  }
+
+  /** Resolves after that time, or when the client has gone. */
+  async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#over.signal }).catch(() => {});
   }
 
   #refuse(error: SyrinxError): void {

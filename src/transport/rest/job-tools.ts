@@ -1,5 +1,7 @@
+import type { Clock } from "../../base/clock.js";
 import type { Runtime } from "../../runtime/api.js";
 import type { Jobs } from "../../runtime/jobs.js";
+import type { Lease } from "../access/keys.js";
 import type { TransportLimits } from "../limits.js";
 
 /** What a request's job works with. */
@@ -7,4 +9,7 @@ export interface JobTools {
   readonly runtime: Pick<Runtime, "open">;
   readonly jobs: Pick<Jobs, "decodeUpload">;
   readonly limits: TransportLimits;
+  readonly clock: Clock;
+  /** Of the client's key; it has the job's first call. */
+  readonly lease: Lease;
 }

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../base/clock.js";
-import { SyrinxError } from "../../base/errors.js";
+import { SyrinxError, toSyrinxError } from "../../base/errors.js";
 import type { Runtime } from "../../runtime/api.js";
 import { Jobs } from "../../runtime/jobs.js";
 import type { Logger } from "../../telemetry/logger.js";
-import type { Doorkeeper } from "../auth.js";
+import { withoutCredentials } from "../access/credentials.js";
+import type { Doorkeeper, Visit } from "../auth.js";
 import { faceRequestOf } from "../face-request.js";
 import type { FaceRequest, GraphFacts } from "../faces/face.js";
 import type { RestBody, RestJob, RestSide } from "../faces/rest.js";
@@ -21,7 +22,7 @@ import { UploadRoom } from "./upload-room.js";
 export interface RestSetup {
   readonly runtime: Pick<Runtime, "open">;
   readonly graphs: ReadonlyMap<string, GraphFacts>;
-  readonly doorkeeper: Doorkeeper;
+  readonly door: Doorkeeper;
   readonly limits: TransportLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,7 +38,7 @@ export class RestDesk {
   readonly #setup: RestSetup;
   readonly #uploads: UploadRoom;
   readonly #jobs = new Jobs();
-  readonly #exchanges = new Set<ServerResponse>();
+  readonly #exchanges = new Set<Exchange>();
 
   constructor(setup: RestSetup) {
     this.#setup = setup;
@@ -65,27 +66,31 @@ export class RestDesk {
     const { graphs, limits, clock, metrics } = this.#setup;
     const startUs = clock.nowUs();
     const { face } = route;
-    const knock = faceRequestOf(request, path, route, graphs);
+    const whole = faceRequestOf(request, path, route, graphs);
+    const knock = withoutCredentials(whole);
     const logger = this.#setup.logger.child({ face: face.name, requestId: knock.requestId });
     const exchange = new Exchange({ request, response, face, knock, limits, logger });
-    const objection = this.#objection(knock, route, rest);
-    if (objection !== undefined) {
-      metrics.admissionRejected(objection.code);
-      exchange.fail(objection);
-    } else {
-      this.#exchanges.add(response);
-      await this.#work(request, exchange, knock, rest);
-      this.#exchanges.delete(response);
-      if (this.#exchanges.size === 0) this.#setup.onIdle();
+    try {
+      this.#objectTo(knock, rest);
+      const visit = this.#setup.door.admit(whole);
+      await this.#work({ request, exchange, visit, rest });
+    } catch (error) {
+      metrics.admissionRejected(toSyrinxError(error).code);
+      exchange.fail(error);
     }
     const seconds = (clock.nowUs() - startUs) / 1e6;
     metrics.request(face.name, exchange.status, seconds);
     logger.info({ status: exchange.status, durationMs: Math.round(seconds * 1000) }, "request answered");
   }
 
+  /** The server stops: tells all who wait, as far as an answer has not begun. */
+  stop(): void {
+    for (const exchange of this.#exchanges) exchange.stop();
+  }
+
   /** Cuts off all requests. Their jobs end with them. */
   terminate(): void {
-    for (const response of this.#exchanges) response.destroy();
+    for (const exchange of this.#exchanges) exchange.terminate();
   }
 
   /** When no request is under way any more. */
@@ -94,40 +99,56 @@ export class RestDesk {
     await this.#uploads.close();
   }
 
-  /** Why a request is not served, before anything of its body is read. */
-  #objection(knock: FaceRequest, { face }: Route, { methods }: RestSide): SyrinxError | undefined {
-    const { doorkeeper, limits, isDraining } = this.#setup;
-    const { method, path, headers } = knock;
+  /** Throws why a request is not served, before anything of it is read and before a token is used up. */
+  #objectTo({ method, path }: FaceRequest, { methods }: RestSide): void {
+    const { limits, isDraining } = this.#setup;
     if (!(methods as readonly string[]).includes(method)) {
-      return new SyrinxError("HTTP_METHOD", { path, method, allowed: methods.join(", ") });
+      throw new SyrinxError("HTTP_METHOD", { path, method, allowed: methods.join(", ") });
     }
-    const stranger = doorkeeper({ headers, faceCredential: face.credential?.(knock) });
-    if (stranger !== undefined) return stranger;
-    if (isDraining()) return new SyrinxError("RUNTIME_CLOSED");
-    if (this.#exchanges.size < limits.restRequests) return undefined;
-    return new SyrinxError("HTTP_BUSY", { what: `${limits.restRequests} requests`, retryAfterMs: 1_000 });
+    if (isDraining()) throw new SyrinxError("RUNTIME_CLOSED");
+    if (this.#exchanges.size < limits.restRequests) return;
+    throw new SyrinxError("HTTP_BUSY", { what: `${limits.restRequests} requests`, retryAfterMs: 1_000 });
   }
 
-  async #work(request: IncomingMessage, exchange: Exchange, knock: FaceRequest, rest: RestSide): Promise<void> {
+  /** Never throws. */
+  async #work(task: Task): Promise<void> {
+    const { request, exchange, visit, rest } = task;
+    this.#exchanges.add(exchange);
     const room = this.#uploads.reserve();
     let body: RestBody | undefined;
     try {
-      exchange.askForBody();
-      body = await readBody(request, this.#uploads, room, this.#setup.limits);
-      await this.#run(rest.job(knock, body), exchange);
+      const { limits } = this.#setup;
+      body = await readBody({ request, room, limits, uploads: this.#uploads, ask: () => exchange.askForBody() });
+      await this.#run(rest.job(visit.request, body), task);
     } catch (error) {
       exchange.fail(error);
     } finally {
       if (body !== undefined) await discardBody(body);
       room.free();
+      this.#exchanges.delete(exchange);
+      if (this.#exchanges.size === 0) this.#setup.onIdle();
     }
   }
 
-  async #run(job: RestJob, exchange: Exchange): Promise<void> {
-    const { runtime, limits } = this.#setup;
-    const tools: JobTools = { runtime, limits, jobs: this.#jobs };
-    if (job.kind === "answer") exchange.answer(job.answer);
-    else if (job.kind === "speak") await runSpeak(job, exchange, tools);
-    else await runTranscribe(job, exchange, tools);
+  async #run(job: RestJob, { exchange, visit }: Task): Promise<void> {
+    if (job.kind === "answer") return exchange.answer(job.answer);
+    const { runtime, limits, clock, door } = this.#setup;
+    // Whoever comes by HTTP has shown its key, or needs none.
+    const lease = door.enter(visit.identity!);
+    const tools: JobTools = { runtime, limits, clock, lease, jobs: this.#jobs };
+    try {
+      if (job.kind === "speak") await runSpeak(job, exchange, tools);
+      else await runTranscribe(job, exchange, tools);
+    } finally {
+      lease.leave();
+    }
   }
+}
+
+/** A request that is being served. */
+interface Task {
+  readonly request: IncomingMessage;
+  readonly exchange: Exchange;
+  readonly visit: Visit;
+  readonly rest: RestSide;
 }

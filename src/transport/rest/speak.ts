@@ -21,7 +21,8 @@ export async function runSpeak(job: SpeakJob, exchange: Exchange, tools: JobTool
   let call: DrivenCall | undefined;
   try {
     const onEvent = (event: HeardEvent): void => answer.heard(event);
-    call = await DrivenCall.open({ ...tools, request: job.call, gone: exchange.gone, onEvent });
+    tools.lease.open(job.call);
+    call = await DrivenCall.open({ ...tools, request: job.call, over: exchange.over, onEvent });
     const pieces = piecesOf(job.text, tools.limits.restTextChars);
     for (const [index, piece] of pieces.entries()) {
       call.say(piece, index === pieces.length - 1);

@@ -12,15 +12,16 @@ import { StoredUpload } from "./upload.js";
  */
 export async function runTranscribe(job: TranscribeJob, exchange: Exchange, tools: JobTools): Promise<void> {
   const { channels, durationMs } = await decode(job, tools);
-  if (exchange.gone.aborted) return;
+  exchange.over.throwIfAborted();
   const answer = new TranscriptAnswer(job.codec, exchange, channels.length);
   const calls: DrivenCall[] = [];
   try {
+    tools.lease.open({ graph: job.call.graph, channels: channels.length });
     for (const channel of channels.keys()) {
       const onEvent = (event: HeardEvent): void => answer.heard(event, channel);
-      calls.push(await DrivenCall.open({ ...tools, request: job.call, gone: exchange.gone, onEvent }));
+      calls.push(await DrivenCall.open({ ...tools, request: job.call, over: exchange.over, onEvent }));
     }
-    await feed(calls, channels, tools.limits.restAheadMs, () => exchange.drained());
+    await feed(calls, channels, exchange, tools);
     await Promise.all(calls.map((call) => call.finalize()));
     await Promise.all(calls.map((call) => call.close()));
   } finally {
@@ -52,15 +53,17 @@ async function decode({ upload, encoding, eachChannel }: TranscribeJob, { jobs }
 async function feed(
   calls: readonly DrivenCall[],
   channels: readonly Int16Array[],
-  aheadMs: number,
-  taken: () => Promise<void>,
+  exchange: Exchange,
+  { limits, lease, clock }: JobTools,
 ): Promise<void> {
-  const step = Math.floor((aheadMs * GRAPH_RATE_HZ) / 1000 / calls.length);
+  const step = Math.floor((limits.restAheadMs * GRAPH_RATE_HZ) / 1000 / calls.length);
   const longest = Math.max(...channels.map((pcm) => pcm.length));
   for (let at = 0; at < longest; at += step) {
     for (const [channel, call] of calls.entries()) call.write(channels[channel]!.subarray(at, at + step));
     await Promise.all(calls.map((call) => call.mark()));
-    await taken();
+    await exchange.drained();
+    const waitMs = lease.spendAudio(limits.restAheadMs, clock.nowUs() / 1000);
+    if (waitMs > 0) await exchange.pause(waitMs);
   }
 }
 

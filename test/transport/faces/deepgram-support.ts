@@ -28,7 +28,7 @@ export function graph(turn: Record<string, unknown> = { kind: "silence", endMs: 
     nodes: [
       { name: "ear", actor: "vad", options: {} },
       { name: "floor", actor: "turn", options: turn },
-      { name: "scribe", actor: "stt", options: {}, model: { name: "ears", family: "starter-ctc" } },
+      { name: "scribe", actor: "stt", options: {}, model: { name: "ears", family: "starter-ctc", options: {} } },
     ],
   };
 }
