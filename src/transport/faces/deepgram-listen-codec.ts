@@ -71,16 +71,17 @@ export class DeepgramListenCodec implements FaceCodec {
   }
 
   #finalize(channel: unknown): ClientMessage {
-    const id = `finalize-${this.#finalizeCount}`;
-    this.#finalizeCount += 1;
-    if (channel === undefined || channel === null) {
-      for (const each of this.#channels) each.finalize(id, this.#audio.receivedMs);
-      return { type: "finalize", id };
-    }
+    const isOfAll = channel === undefined || channel === null;
     const one = typeof channel === "number" ? this.#channels[channel] : undefined;
-    if (one === undefined) {
+    if (!isOfAll && one === undefined) {
       const problem = `there are the channels 0 to ${this.#channels.length - 1}`;
       throw new SyrinxError("PROTOCOL_MESSAGE_INVALID", { type: "Finalize", problem });
+    }
+    const id = `finalize-${this.#finalizeCount}`;
+    this.#finalizeCount += 1;
+    if (one === undefined) {
+      for (const each of this.#channels) each.finalize(id, this.#audio.receivedMs);
+      return { type: "finalize", id };
     }
     one.finalize(id, this.#audio.receivedMs);
     return { type: "finalize", id, channel: channel as number };
