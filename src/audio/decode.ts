@@ -41,6 +41,8 @@ export interface DecodeOptions {
   readonly toRateHz?: number | undefined;
   /** Default {@link DECODE_MS_MAX}. */
   readonly timeoutMs?: number | undefined;
+  /** Longest recording, all kept channels together. Default and at most {@link RECORDING_MS_MAX}. */
+  readonly maxMs?: number | undefined;
 }
 
 export interface DecodedChannels {
@@ -89,13 +91,14 @@ const PIECE_BYTES = 65_536;
 
 async function decodeAll(bytes: Uint8Array, decoder: FormatDecoder, options: DecodeOptions): Promise<DecodedChannels> {
   const { name, toRateHz = GRAPH_RATE_HZ, split = false, timeoutMs = DECODE_MS_MAX } = options;
+  const maxMs = Math.min(options.maxMs ?? RECORDING_MS_MAX, RECORDING_MS_MAX);
   const gatherer = new Gatherer(name, toRateHz, split);
   const startedMs = performance.now();
   const sink = (channels: readonly Int16Array[], count: number, rateHz: number): void => {
     gatherer.take(channels, count, rateHz);
     const kept = split ? channels.length : 1;
-    if (kept * samplesToMs(gatherer.sourceCount, rateHz) > RECORDING_MS_MAX) {
-      decodeFailed(name, `it is longer than ${RECORDING_MS_MAX / 3_600_000} hours, its channels together`);
+    if (kept * samplesToMs(gatherer.sourceCount, rateHz) > maxMs) {
+      decodeFailed(name, `it is longer than ${maxMs / 3_600_000} hours, its channels together`);
     }
     if (performance.now() - startedMs > timeoutMs) throw new SyrinxError("AUDIO_DECODE_TIMEOUT", { name, timeoutMs });
   };

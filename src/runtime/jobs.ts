@@ -36,6 +36,10 @@ export type Upload = UploadSource & {
   readonly channels?: number | undefined;
   /** One PCM per channel, of at most 8. Default: their average. */
   readonly split?: boolean | undefined;
+  /** Longest recording, all kept channels together. Default: 6 hours. */
+  readonly maxMs?: number | undefined;
+  /** How long decoding may take: others wait for it. Default: 5 minutes. */
+  readonly timeoutMs?: number | undefined;
 };
 
 export interface DecodedUpload {

@@ -70,10 +70,14 @@ export const TRANSPORT_LIMITS = {
   restJsonBytes: 1 * MIB,
   /** All of a body, with its recording. At it: HTTP_BODY_SIZE, 413. */
   restBodyBytes: 100 * MIB,
-  /** Bodies of all requests together. At it: HTTP_BUSY, 503. */
+  /** Bodies of all requests together, and what was decoded of them. At it: HTTP_BUSY, 503. */
   restBodyBytesTotal: 1024 * MIB,
   /** What of a recording is kept in memory. Beyond it: all of it goes to a temporary file until the answer is there. */
   restMemoryBytes: 256 * KIB,
+  /** Longest recording, all its channels together: 40 KB of FLAC can hold hours. At it: AUDIO_DECODE_FAILED. */
+  restRecordingMs: 3 * 3_600_000,
+  /** Decoding a recording, for which others wait. At it: AUDIO_DECODE_TIMEOUT. */
+  restDecodeMs: 60_000,
   /** Fields and recordings of a form, and bytes of a field. At it: HTTP_BODY_SIZE, 413. */
   restFormFields: 100,
   restFormFiles: 4,

@@ -35,17 +35,21 @@ interface Recording {
   readonly durationMs: number;
 }
 
-async function decode({ upload, encoding, eachChannel }: TranscribeJob, { jobs }: JobTools): Promise<Recording> {
+async function decode({ upload, encoding, eachChannel }: TranscribeJob, tools: JobTools): Promise<Recording> {
   if (!(upload instanceof StoredUpload)) throw new TypeError("a face names an upload that is not its request's");
   const { source } = upload;
+  const { jobs, limits, room } = tools;
   const { pcm, durationMs } = await jobs.decodeUpload({
     ...(typeof source === "string" ? { path: source } : { bytes: source }),
     name: upload.fileName ?? "the recording",
     split: eachChannel,
+    maxMs: limits.restRecordingMs,
+    timeoutMs: limits.restDecodeMs,
     ...(encoding === undefined
       ? {}
       : { encoding: encoding.name, rateHz: encoding.rateHz, channels: encoding.channels }),
   });
+  room.hold(pcm.reduce((sum, { byteLength }) => sum + byteLength, 0));
   return { channels: pcm, durationMs };
 }
 

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { encodeWav } from "../../../src/audio/wav.js";
 import { SyrinxError } from "../../../src/base/errors.js";
 import type { FakeCall } from "../../support/fake-runtime.js";
+import { flacBomb } from "../../support/flac-bomb.js";
 import { plainKeys } from "../../support/keys.js";
 import {
   errorOf,
@@ -83,6 +84,14 @@ describe("bodies", () => {
         await new Promise((resolve) => setImmediate(resolve));
       assert.equal(runtime.calls.length, 0);
       assert.equal((await speech(server.url)).status, 200);
+    }));
+
+  test("what recordings are decoded to counts as their bodies do", () =>
+    withRest({ limits: { restBodyBytesTotal: 20_000 } }, async ({ server, runtime }) => {
+      const refused = await errorOf(await transcription(server.url, flacBomb(1)));
+      assert.deepEqual([refused.status, refused.code], [503, "HTTP_BUSY"]);
+      assert.equal(runtime.calls.length, 0);
+      assert.equal((await transcription(server.url, SECOND.subarray(0, 6_000))).status, 200);
     }));
 
   test("what is no JSON, no form or not complete is said to be so", () =>
