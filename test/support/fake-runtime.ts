@@ -10,6 +10,8 @@ export interface FakeOptions {
   readonly actors?: Readonly<Record<string, "stt" | "tts">>;
   readonly server?: Partial<PlanServer>;
   readonly routes?: Plan["routes"];
+  /** Instead of all the others. */
+  readonly plan?: Plan;
 }
 
 /** What a call was told, in order. */
@@ -155,7 +157,7 @@ export class FakeRuntime extends Watched implements Runtime {
 
   constructor(options: FakeOptions = {}) {
     super();
-    this.plan = planOf(options);
+    this.plan = options.plan ?? planOf(options);
   }
 
   get openCalls(): number {
