@@ -17,7 +17,7 @@ export type LiveEncoding = "linear16" | "linear32" | "mulaw" | "alaw" | "opus" |
 export const LIVE_ENCODINGS = ["linear16", "linear32", "mulaw", "alaw", "opus", "ogg-opus"] as const;
 
 export interface LiveFormat {
-  /** Absent: the first bytes tell (WAV, Ogg with Opus, WebM with Opus, MP3). */
+  /** Absent: the first bytes tell (WAV, Ogg with Opus, WebM with Opus). */
   readonly encoding?: LiveEncoding | undefined;
   /** Of linear16, linear32, mulaw and alaw, for which it is needed; others say it themselves. 4000 to 384000. */
   readonly rateHz?: number | undefined;
@@ -40,7 +40,7 @@ export interface StreamDecoder {
   decode(bytes: Uint8Array): readonly Int16Array[];
   /** After the last message: what was held back. Throws as `decode`, also if there never was any audio in a container. */
   end(): readonly Int16Array[];
-  /** Idempotent. Needed for Opus and MP3, whose memory lies outside JavaScript's heap. */
+  /** Idempotent. Needed for Opus, whose memory lies outside JavaScript's heap. */
   free(): void;
 }
 
