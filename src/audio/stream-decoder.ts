@@ -2,6 +2,7 @@
  * Audio of a live connection to 16 kHz PCM, message by message. Synchronous once it is open: it runs where the socket is
  * read. Bytes may be cut anywhere, except Opus packets without a container, of which each message is one.
  */
+import { isSyrinxError, reasonOf, SyrinxError } from "../base/errors.js";
 import { GRAPH_RATE_HZ, samplesToMs } from "../base/units.js";
 import { decodeFailed, formatUnsupported, type LiveFormatDecoder } from "./formats/format-decoder.js";
 import { LiveContainer } from "./formats/live-container.js";
@@ -96,13 +97,21 @@ class LiveDecoder implements StreamDecoder {
 
   decode(bytes: Uint8Array): readonly Int16Array[] {
     this.#gatherer.clear();
-    this.#format.decode(bytes, this.#sink);
+    try {
+      this.#format.decode(bytes, this.#sink);
+    } catch (error) {
+      throw coded(error);
+    }
     return this.#gathered();
   }
 
   end(): readonly Int16Array[] {
     this.#gatherer.clear();
-    this.#format.end(this.#sink);
+    try {
+      this.#format.end(this.#sink);
+    } catch (error) {
+      throw coded(error);
+    }
     if (this.#gatherer.sourceCount > 0) this.#gatherer.flush();
     return this.#gathered();
   }
@@ -116,4 +125,10 @@ class LiveDecoder implements StreamDecoder {
   #gathered(): readonly Int16Array[] {
     return this.#gatherer.sourceChannels === 0 ? this.#empty : this.#gatherer.views();
   }
+}
+
+/** A WebAssembly trap or a range error deep in a decoder: the stream did it. */
+function coded(error: unknown): SyrinxError {
+  if (isSyrinxError(error)) return error;
+  return new SyrinxError("AUDIO_DECODE_FAILED", { path: NAME, reason: reasonOf(error) }, error);
 }
