@@ -99,6 +99,10 @@ export const ERRORS = {
     "Fix what the list names; `syrinx check {file}` prints it again.",
   ),
   CLI_OPTION_INVALID: row("{option} cannot be {value}: expected {expected}", "See --help for the command."),
+  CLI_SERVER_UNREACHABLE: row(
+    "no server of Syrinx answers at {url}: {reason}",
+    "Start one with `syrinx serve`, or name its address.",
+  ),
   INTERNAL: row("an internal error: {reason}", "Report this with the log lines around it.", 1011),
   DEVICE_PRECISION: row(
     "{path} computes in int8 ({operators}), which device {device} does not",

@@ -10,6 +10,7 @@ import { addModels } from "./commands/models.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
 import { addTalk } from "./commands/talk.js";
+import { addTop } from "./commands/top.js";
 import { addTranscribe } from "./commands/transcribe.js";
 import { EXIT, reportError } from "./exit.js";
 
@@ -32,6 +33,7 @@ for (const add of [
   addGraph,
   addDevices,
   addModels,
+  addTop,
   addDemo,
   addSchema,
 ]) {
