@@ -17,6 +17,7 @@ import {
 } from "../../support/rest-server.js";
 import { eventually } from "../../support/system.js";
 import { ownTempFolder } from "../../support/temp-folder.js";
+import { TestSocket } from "../../support/test-socket.js";
 
 const SECOND = encodeWav(new Int16Array(16_000).fill(50), 16_000);
 const FORM = "Content-Type: multipart/form-data; boundary=xx";
@@ -149,6 +150,16 @@ describe("who is served", () => {
     });
   });
 
+  test("a socket of another protocol is refused before the upgrade when all calls are taken", () =>
+    withRest({ server: { maxCalls: 1 } }, async ({ server, runtime }) => {
+      const url = `${server.url}/v1/speak`;
+      const first = new TestSocket(url);
+      await runtime.call(0);
+      const { status, body } = await new TestSocket(url).refusal();
+      assert.deepEqual([status, (JSON.parse(body) as { err_code: string }).err_code], [503, "SERVICE_UNAVAILABLE"]);
+      first.ws.terminate();
+    }));
+
   test("a stopping server waits for the requests under way, then tells them so", async () => {
     const marks: (() => void)[] = [];
     const slowly = (call: FakeCall): void => {
@@ -265,6 +276,16 @@ describe("jobs", () => {
       assert.deepEqual(whats, [...Array(4).fill(["audio", "mark"]).flat(), "finalize", "close"]);
       assert.equal((await runtime.call(0)).sampleCount, 16_000);
       assert.deepEqual(await uploadsLeft(), []);
+    }));
+
+  test("what a recording is decoded to counts, so that a small file of long silence fills no memory", () =>
+    withRest({ limits: { restBodyBytesTotal: SECOND.byteLength + 32_000 } }, async ({ server, runtime }) => {
+      const long = encodeWav(new Int16Array(8_000), 8_000);
+      assert.equal((await transcription(server.url, long)).status, 200);
+      // Twice as many bytes as it has itself, because it is decoded to twice its rate.
+      const longer = await errorOf(await transcription(server.url, encodeWav(new Int16Array(13_000), 8_000)));
+      assert.deepEqual([longer.status, longer.code, runtime.openCalls], [503, "HTTP_BUSY", 0]);
+      assert.equal((await transcription(server.url, long)).status, 200);
     }));
 
   test("lost audio fails the request instead of the transcript", () =>
