@@ -7,6 +7,7 @@
 import { ACCESS_ERRORS } from "./errors-access.js";
 import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
+import { HTTP_ERRORS } from "./errors-http.js";
 import { type ErrorRow, row } from "./errors-row.js";
 
 export type { ErrorRow } from "./errors-row.js";
@@ -20,6 +21,7 @@ export const ERRORS = {
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
     1007,
   ),
+  CALL_AUDIO_REFUSED: row("graph {graph} does not recognise speech", "Use a graph with a recogniser.", 4002),
   CALL_AUDIO_TOO_FAST: row(
     "audio came faster than {factor}× real time for more than {burstMs} ms of buffered audio",
     "Pace the audio at real time, or use `syrinx transcribe` for files.",
@@ -81,10 +83,7 @@ export const ERRORS = {
     1011,
     true,
   ),
-  HTTP_METHOD: row("{path} does not take {method}", "Use {allowed}.", 1008),
-  HTTP_NOT_FOUND: row("there is nothing at {path}", "GET / lists what is.", 1008),
-  HTTP_REQUEST: row("the request cannot be served: {problem}", "Send a plain HTTP/1.1 request without a body.", 1002),
-  HTTP_UPGRADE_REQUIRED: row("{path} speaks WebSocket", "Connect with a WebSocket client: ws://{host}{path}.", 1002),
+  ...HTTP_ERRORS,
   CONFIG_INVALID: row(
     "{file} has {errorCount} error(s)\n\n{report}",
     "Fix what the list names; `syrinx check {file}` prints it again.",

@@ -23,17 +23,19 @@ export const CONFIG_LIMITS = {
 } as const;
 
 /** Wire protocols that a route may name. */
-export const FACE_NAMES: readonly string[] = ["native"];
+export const FACE_NAMES: readonly string[] = [
+  "native",
+  "deepgram-speak",
+  "openai-models",
+  "openai-speech",
+  "openai-transcriptions",
+  "openai-translations",
+];
 /** Faces that are designed but not built: named so that the answer is better than "unknown". */
 export const PLANNED_FACES: readonly string[] = [
   "deepgram-listen",
   "deepgram-flux",
-  "deepgram-speak",
-  "openai-models",
   "openai-realtime",
-  "openai-speech",
-  "openai-transcriptions",
-  "openai-translations",
   "elevenlabs",
   "pipecat",
   "twilio",

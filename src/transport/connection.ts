@@ -226,6 +226,7 @@ export class Connection {
       });
       return;
     }
+    if (this.#state === "closing") this.#closingSinceMs = this.#nowMs();
     if (event.type === "interrupted") this.#outlet.discardReply(channel);
     if (event.type === "error" && event.fatal) this.#toldCode = event.code;
     if (!this.#outlet.push(event, channel)) this.#failSlow();

@@ -6,6 +6,7 @@ import type { Route } from "./routes.js";
 
 /** What faces may know of each graph of a plan, by name. */
 export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
+  const models = new Map(plan.models.map(({ name, family, options }) => [name, { name, family, options }]));
   return new Map(
     plan.graphs.map(({ name, accepts, hasAgent, nodes }) => [
       name,
@@ -15,8 +16,9 @@ export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
         takesText: accepts.includes("text"),
         hasAgent,
         nodes: nodes.map((index) => {
-          const { name: node, actor, options } = plan.nodes[index]!;
-          return { name: node, actor, options };
+          const { name: node, actor, options, model } = plan.nodes[index]!;
+          const facts = model === undefined ? undefined : models.get(model);
+          return { name: node, actor, options, ...(facts === undefined ? {} : { model: facts }) };
         }),
       },
     ]),

@@ -16,8 +16,17 @@ export interface GraphFacts {
   readonly takesText: boolean;
   /** A reply can come. */
   readonly hasAgent: boolean;
-  /** In topological order; `options` as the actor's schema parsed them. */
-  readonly nodes: readonly { readonly name: string; readonly actor: string; readonly options: unknown }[];
+  /** In topological order. */
+  readonly nodes: readonly NodeFacts[];
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly actor: string;
+  /** As the actor's schema parsed them. */
+  readonly options: unknown;
+  /** `options` as the family's schema parsed them. */
+  readonly model?: { readonly name: string; readonly family: string; readonly options: unknown };
 }
 
 /** What is known of a client when it knocks. */
