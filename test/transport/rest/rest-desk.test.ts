@@ -86,6 +86,29 @@ describe("bodies", () => {
       assert.equal((await speech(server.url)).status, 200);
     }));
 
+  test("a length that is not the body's ends the connection, and nothing but the connection", () =>
+    withRest({ limits: { restMemoryBytes: 100 } }, async ({ server, runtime }) => {
+      const form = `${FILE_HEAD}${"z".repeat(1_000)}\r\n--xx--\r\n`;
+      const post = (length: number): RawHttp =>
+        new RawHttp(server.url, ["POST /v1/audio/transcriptions HTTP/1.1", FORM, `Content-Length: ${length}`]);
+      const longer = post(form.length + 10);
+      longer.socket.end(form);
+      await longer.closed;
+      const shorter = post(form.length - 500);
+      shorter.socket.write(form);
+      await shorter.closed;
+      assert.match(shorter.answer, /^HTTP\/1\.1 400 /);
+      const both = new RawHttp(server.url, [
+        "POST /v1/audio/transcriptions HTTP/1.1",
+        "Content-Length: 5",
+        "Transfer-Encoding: chunked",
+      ]);
+      await both.closed;
+      assert.match(both.answer, /^HTTP\/1\.1 400 /);
+      assert.equal(runtime.calls.length, 0);
+      assert.equal((await speech(server.url)).status, 200);
+    }));
+
   test("what is no JSON, no form or not complete is said to be so", () =>
     withRest({}, async ({ server }) => {
       const post = (path: string, type: string, body: string): Promise<Response> =>
