@@ -1,10 +1,13 @@
 /** The published OpenAI SDK, with nothing changed but its base URL. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createReadStream } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import OpenAI, { APIError, toFile } from "openai";
 import { expectedText, rms, sampleFile, samplePath, samplePcm } from "./support/audio.js";
-import { startServer, type TestServer } from "./support/server.js";
+import { ROOT, startServer, type TestServer } from "./support/server.js";
 
 const KEY = "a-key-that-is-long-enough";
 
@@ -218,4 +221,20 @@ describe("errors", { concurrency: true }, () => {
     await body.cancel();
     while ((await small.activeCalls()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
   });
+});
+
+test("over TLS with a certificate of its own, trusted by its file as the log says", async () => {
+  await using secure = await startServer({ tls: true });
+  assert.match(secure.url, /^https:/);
+  const script = `
+    import OpenAI from "openai";
+    const client = new OpenAI({ apiKey: "any", baseURL: process.argv[1] + "/v1", maxRetries: 0 });
+    const ids = [];
+    for await (const model of client.models.list()) ids.push(model.id);
+    console.log(ids.join(" "));
+  `;
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: secure.certificateFile };
+  const args = ["--input-type=module", "--eval", script, secure.url];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env, cwd: join(ROOT, "test/clients") });
+  assert.match(stdout, /whisper-1/);
 });

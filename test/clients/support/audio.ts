@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { mulaw } from "alawmulaw";
+import g711 from "alawmulaw";
 import { ROOT } from "./server.js";
 
 export const SAMPLES = ["question", "time", "timer", "lights"] as const;
@@ -64,7 +64,7 @@ export function toTelephone(pcm: Int16Array): Uint8Array {
     for (let tap = 0; tap < taps.length; tap++) sum += taps[tap]! * (pcm[2 * at + tap - half] ?? 0);
     slow[at] = Math.round(sum);
   }
-  return mulaw.encode(slow);
+  return g711.mulaw.encode(slow);
 }
 
 /** Two channels, sample by sample. The shorter one is filled with silence. */

@@ -22,6 +22,8 @@ export interface TestServer {
   readonly url: string;
   readonly ws: string;
   readonly pid: number;
+  /** With `tls`: what clients must trust. */
+  readonly certificateFile: string | undefined;
   activeCalls(): Promise<number>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -40,11 +42,12 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   });
   const line = await firstLine(child);
   if (line === undefined) throw new Error(`the server did not start:\n${log}`);
-  const { url } = JSON.parse(line) as { url: string };
+  const { url, certificateFile } = JSON.parse(line) as { readonly url: string; readonly certificateFile?: string };
   return {
     url,
     ws: url.replace(/^http/, "ws"),
     pid: child.pid!,
+    certificateFile,
     async activeCalls() {
       return ((await (await fetch(`${url}/v1/capacity`)).json()) as { activeCalls: number }).activeCalls;
     },
