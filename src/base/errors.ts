@@ -44,8 +44,8 @@ export const ERRORS = {
   ),
   CALL_CLOSED: row("the call {callId} is closed", "Open a new call.", 1000),
   CALL_CONFIGURE_LATE: row(
-    "options of nodes cannot change once the call is open",
-    "Connect with `setup=message` and give `nodes` in the first `configure`.",
+    "options of node {node} cannot change once the call is open",
+    "Connect with `setup=message` and give them in the first `configure`.",
     1008,
   ),
   CALL_FAILED: row("the call failed: {reason} ({code})", "See {code} in docs/ERRORS.md.", 1011),

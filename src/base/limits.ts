@@ -50,6 +50,8 @@ export const LIMITS = {
   callCloseMs: 5_000,
   /** Events that a slow `for await` consumer may leave unread. At it: the oldest audio events are dropped and counted. */
   callEventsQueued: 4_096,
+  /** Changes of an open call's options that main remembers for a worker's successor. At it: it forgets the oldest. */
+  callChangesKept: 16,
   /** Recordings waiting to be decoded, and their bytes. At either: the next is refused with AUDIO_JOBS_BUSY. */
   jobsQueued: 64,
   jobBytesQueued: 512 * MIB,

@@ -25,6 +25,8 @@ export const CONFIG_LIMITS = {
 /** Wire protocols that a route may name. */
 export const FACE_NAMES: readonly string[] = [
   "native",
+  "deepgram-listen",
+  "deepgram-flux",
   "deepgram-speak",
   "openai-models",
   "openai-speech",
@@ -32,14 +34,7 @@ export const FACE_NAMES: readonly string[] = [
   "openai-translations",
 ];
 /** Faces that are designed but not built: named so that the answer is better than "unknown". */
-export const PLANNED_FACES: readonly string[] = [
-  "deepgram-listen",
-  "deepgram-flux",
-  "openai-realtime",
-  "elevenlabs",
-  "pipecat",
-  "twilio",
-];
+export const PLANNED_FACES: readonly string[] = ["openai-realtime", "elevenlabs", "pipecat", "twilio"];
 
 /** Paths that the server answers itself. */
 export const RESERVED_ROUTES: readonly string[] = [

@@ -250,7 +250,7 @@ export class CallEvents {
       return;
     }
     this.#fenceArrivals.delete(id);
-    if (id === STALL_FENCE || reason === "probe") return;
+    if (id === STALL_FENCE || reason === "probe" || reason === "configure") return;
     deliver(reason === "finalize" ? { type: "finalized", id } : { type: "mark", id });
   }
 

@@ -12,6 +12,7 @@ import type { CallEvent } from "../frames/events.js";
 import { encodeMeta, FLAG_GAP, type FrameView, type MetaOf } from "../frames/index.js";
 import type { Call } from "./api.js";
 import { CallEvents } from "./call-events.js";
+import type { CallOptions, NodeOptions } from "./call-options.js";
 import { EventQueue } from "./event-queue.js";
 import type { MutablePcm } from "./frame-writer.js";
 import type { Hub, HubCall } from "./hub.js";
@@ -22,6 +23,7 @@ export interface CallSpec {
   readonly born: number;
   readonly callId: string;
   readonly graph: PlanGraph;
+  readonly options: CallOptions;
   readonly edges: readonly PlanEdge[];
   /** Worker of each node of the graph, in its node order. */
   readonly placement: readonly number[];
@@ -48,6 +50,7 @@ export class CallImpl implements Call, HubCall {
   readonly callId: string;
   readonly graph: string;
   readonly inputRateHz: number;
+  readonly options: CallOptions;
   readonly #spec: CallSpec;
   readonly #entrances: readonly Entrance[];
   readonly #events: CallEvents;
@@ -73,6 +76,7 @@ export class CallImpl implements Call, HubCall {
     this.callId = spec.callId;
     this.graph = spec.graph.name;
     this.inputRateHz = spec.inputRateHz;
+    this.options = spec.options;
     const workerOf = (node: number): number => spec.placement[spec.graph.nodes.indexOf(node)]!;
     this.#entrances = spec.edges
       .filter((edge) => edge.graph === spec.graph.name && edge.from === EDGE_IN)
@@ -137,6 +141,12 @@ export class CallImpl implements Call, HubCall {
     this.#assertOpen();
     this.#fenceCount++;
     this.#broadcast("fence", { id, reason: "mark" });
+  }
+
+  configure(nodes: NodeOptions): void {
+    this.#assertOpen();
+    const change = this.options.change(nodes);
+    this.#broadcast("fence", { id: `syrinx-configure-${change.version}`, reason: "configure", change });
   }
 
   interrupt(): void {

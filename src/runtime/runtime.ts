@@ -16,7 +16,7 @@ import type { MetaOf } from "../frames/index.js";
 import { createLogger, createMetrics, type Logger, type Metrics } from "../telemetry/index.js";
 import type { Call, Capacity, OpenOptions, Runtime, WorkerStatus } from "./api.js";
 import { CallImpl } from "./call.js";
-import { checkCallOptions } from "./call-options.js";
+import { CallOptions } from "./call-options.js";
 import type { OpenRecord } from "./control.js";
 import { Hub } from "./hub.js";
 import { createLoopStatsBuffer } from "./loop-stats.js";
@@ -140,14 +140,9 @@ export class RuntimeImpl implements Runtime {
       throw new SyrinxError("CALL_GRAPH_UNKNOWN", { graph: graphName, known });
     }
     this.#assertAdmits();
-    const nodes = checkCallOptions(this.plan, graph, options.nodes ?? {});
+    const chosen = new CallOptions(this.plan, graph, options.nodes ?? {});
     const inputRateHz = checkRate(options.inputRateHz ?? GRAPH_RATE_HZ);
     const outputRateHz = options.outputRateHz === undefined ? undefined : checkRate(options.outputRateHz);
-    const optionBytes = Buffer.byteLength(JSON.stringify(nodes));
-    if (optionBytes > LIMITS.priorityPayloadBytes / 2) {
-      const reason = `${optionBytes} bytes are more than ${LIMITS.priorityPayloadBytes / 2}`;
-      throw new SyrinxError("CALL_OPTION_INVALID", { option: "nodes", reason });
-    }
     const slot = this.#freeSlots.shift();
     if (slot === undefined) {
       const limit = this.plan.server.maxCalls;
@@ -162,6 +157,7 @@ export class RuntimeImpl implements Runtime {
       born,
       callId,
       graph,
+      options: chosen,
       edges: this.plan.edges,
       placement,
       inputRateHz,
@@ -176,7 +172,7 @@ export class RuntimeImpl implements Runtime {
         queueMicrotask(() => faulty.abort("INTERNAL"));
       },
     });
-    const meta: MetaOf<"open"> = { callId, graph: graph.name, born, placement, options: nodes };
+    const meta: MetaOf<"open"> = { callId, graph: graph.name, born, placement, ...chosen.record };
     this.#calls.set(slot, { call, meta, openedUs: this.#clock.nowUs() });
     this.#hub.admit(call);
     for (const worker of new Set(placement)) {
@@ -275,7 +271,7 @@ export class RuntimeImpl implements Runtime {
   #openCalls(worker: number): OpenRecord[] {
     return [...this.#calls.entries()]
       .filter(([, { meta }]) => meta.placement.includes(worker))
-      .map(([slot, { meta }]) => ({ slot, open: meta }));
+      .map(([slot, { call, meta }]) => ({ slot, open: { ...meta, ...call.options.record } }));
   }
 
   #host(): ConstructorParameters<typeof WorkerHandle>[0]["host"] {

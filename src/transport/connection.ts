@@ -107,11 +107,13 @@ export class Connection {
   }
 
   async #open(request: CallRequest): Promise<void> {
-    const { admission } = this.#setup;
+    const { admission, codec } = this.#setup;
     this.#request = request;
     this.#state = "opening";
     this.#gate.shut();
     try {
+      if (codec.ready !== undefined) await codec.ready;
+      if (this.#isEnded()) return;
       admission.open(request);
       const onEvent = (event: CallEvent, channel: number): void => this.#onEvent(event, channel);
       await this.#calls.open(this.#setup.runtime, request, onEvent, () => !this.#isEnded());
@@ -199,8 +201,8 @@ export class Connection {
     if (this.#state === "closing" && message.type !== "interrupt" && message.type !== "playback") return;
     try {
       if (message.type === "close") this.#closeGracefully();
-      else if (message.type === "configure") this.#outlet.now({ type: "configured" });
       else this.#calls.apply(message);
+      if (message.type === "configure") this.#outlet.now({ type: "configured" });
     } catch (error) {
       if (!isSyrinxError(error)) this.#defect(error);
       // The call ended a moment ago; its `close` event is on the way.
@@ -230,6 +232,7 @@ export class Connection {
     if (event.type === "interrupted") this.#outlet.discardReply(channel);
     if (event.type === "error" && event.fatal) this.#toldCode = event.code;
     if (!this.#outlet.push(event, channel)) this.#failSlow();
+    else for (const message of this.#setup.codec.react?.(event, channel) ?? []) this.#handle(message);
   }
 
   /** A message that makes no sense now. */
@@ -296,6 +299,7 @@ export class Connection {
 
   #onGone(code: number): void {
     const { face, admission, metrics, onGone } = this.#setup;
+    this.#setup.codec.dispose?.();
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
     if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");

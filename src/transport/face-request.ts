@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Plan } from "../config/plan.js";
-import type { FaceRequest, GraphFacts } from "./faces/face.js";
+import { EDGE_OUT, type Plan } from "../config/plan.js";
+import type { FrameKind } from "../frames/kinds.js";
+import type { FaceRequest, GraphFacts, GraphWiring } from "./faces/face.js";
 import type { Route } from "./routes.js";
 
 /** What faces may know of each graph of a plan, by name. */
@@ -23,6 +24,19 @@ export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
       },
     ]),
   );
+}
+
+export function graphWiringOf(plan: Plan, graph: string): GraphWiring {
+  const tells = new Set<FrameKind>();
+  const reaches = new Map<string, Set<FrameKind>>();
+  for (const { graph: of, to, kinds } of plan.edges) {
+    if (of !== graph) continue;
+    const name = to === EDGE_OUT ? undefined : plan.nodes[to]!.name;
+    const known = name === undefined ? tells : (reaches.get(name) ?? new Set<FrameKind>());
+    for (const kind of kinds) known.add(kind);
+    if (name !== undefined) reaches.set(name, known);
+  }
+  return { tells, reaches };
 }
 
 /** A request as a face sees it. `path` is the request's own, without the query; `facts` are of all graphs. */

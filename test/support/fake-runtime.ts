@@ -19,6 +19,7 @@ export type FakeInput =
   | { readonly what: "interrupt" | "close" }
   | { readonly what: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly what: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  | { readonly what: "configure"; readonly nodes: NonNullable<OpenOptions["nodes"]> }
   | { readonly what: "abort"; readonly code: string | undefined };
 
 /** Lets tests wait for a state instead of for time. */
@@ -43,6 +44,8 @@ export class FakeCall extends Watched implements Call {
   isClosed = false;
   /** What a graph that takes no text does. */
   sayError: SyrinxError | undefined;
+  /** What an option that does not exist does. */
+  configureError: SyrinxError | undefined;
   /** Written audio comes back as context 1. */
   isEchoing = true;
   /** `close()` is answered by the event `close`. */
@@ -96,6 +99,11 @@ export class FakeCall extends Watched implements Call {
   mark(id: string): void {
     this.#note({ what: "mark", id });
     this.emit({ type: "mark", id });
+  }
+
+  configure(nodes: NonNullable<OpenOptions["nodes"]>): void {
+    if (this.configureError !== undefined) throw this.configureError;
+    this.#note({ what: "configure", nodes });
   }
 
   interrupt(): void {

@@ -1,8 +1,9 @@
 /** What all of Deepgram's endpoints have in common: ids, headers and refusals, as its clients read them. */
 import { createHash } from "node:crypto";
+import { AssertionFailure } from "../../base/assert.js";
 import type { SyrinxError } from "../../base/errors.js";
 import { statusOf, statusText } from "../status.js";
-import type { Ending, FaceRequest } from "./face.js";
+import type { Ending, FaceRequest, Refused } from "./face.js";
 import type { HttpAnswer } from "./rest.js";
 
 /** Deepgram's names for what its clients look at; other statuses have the name that HTTP gives them. */
@@ -46,4 +47,29 @@ export function modelUuid(name: string): string {
 /** Deepgram's clients know the registered codes alone, and connect again after all of them but 1000. */
 export function deepgramCloseCode({ closeCode }: Ending): number {
   return closeCode < 4000 ? closeCode : 1011;
+}
+
+/** The subprotocol to answer with: the key's name, never the key. */
+export function deepgramSubprotocol({ subprotocols }: FaceRequest): { readonly subprotocol?: string } {
+  const subprotocol = subprotocols.find((name) => name === "token" || name === "bearer");
+  return subprotocol === undefined ? {} : { subprotocol };
+}
+
+/** Before the upgrade, by HTTP: no codec is ever asked for. */
+export function deepgramRefused(error: SyrinxError, request: FaceRequest): Refused {
+  const { status, body, headers = {} } = deepgramRefusal(error, request);
+  const createCodec = (): never => {
+    throw new AssertionFailure("nothing is encoded for a refusal by HTTP");
+  };
+  return { accepted: false, error, http: { status, body: String(body), headers }, createCodec };
+}
+
+/** Close codes and reasons of Deepgram's that its documentation explains, for endings that have one. */
+export function deepgramClosing({
+  reason,
+  code,
+}: Ending): { readonly code: number; readonly reason: string } | undefined {
+  if (reason === "idle") return { code: 1011, reason: "NET-0001" };
+  if (code === "AUDIO_DECODE_FAILED" || code === "AUDIO_FORMAT_UNSUPPORTED") return { code: 1008, reason: "DATA-0000" };
+  return code === "PROTOCOL_TOO_BIG" ? { code: 1009, reason: "BIG-0000" } : undefined;
 }

@@ -6,6 +6,7 @@
 import type { ErrorCode, SyrinxError } from "../../base/errors.js";
 import type { ConfigureOptions } from "../../client/messages.js";
 import type { CallEvent, CloseEvent } from "../../frames/events.js";
+import type { FrameKind } from "../../frames/kinds.js";
 import type { OpenOptions } from "../../runtime/api.js";
 import type { HttpAnswer, RestSide } from "./rest.js";
 
@@ -18,6 +19,14 @@ export interface GraphFacts {
   readonly hasAgent: boolean;
   /** In topological order. */
   readonly nodes: readonly NodeFacts[];
+}
+
+/** Which kinds of frames go where in a graph. */
+export interface GraphWiring {
+  /** Of which the caller hears. */
+  readonly tells: ReadonlySet<FrameKind>;
+  /** By node's name, what reaches it. */
+  readonly reaches: ReadonlyMap<string, ReadonlySet<FrameKind>>;
 }
 
 export interface NodeFacts {
@@ -68,6 +77,8 @@ export interface Face {
   readonly name: string;
   /** Checks a route's options when the server starts. Throws what zod throws. */
   parseOptions(options: Readonly<Record<string, unknown>>): unknown;
+  /** What the route's graph lacks for this protocol, if anything: then the server does not start. */
+  lacks?(graph: GraphFacts, wiring: GraphWiring): string | undefined;
   /**
    * Clients may give their key in the first message, as {@link ClientMessage} `credential`. Without a key the upgrade is
    * then let through, messages are no larger than the transport's own limit, and nothing but the credential is heard.
@@ -132,7 +143,7 @@ export type ClientMessage =
   | { readonly type: "finalize"; readonly id?: string; readonly channel?: number }
   | { readonly type: "mark"; readonly id: string }
   | { readonly type: "interrupt" }
-  /** The codec has taken it over; the connection only answers with `configured`. */
+  /** Options of nodes go to all calls; the rest the codec has taken over. Answered with `configured`, or an error. */
   | { readonly type: "configure"; readonly options: ConfigureOptions }
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
@@ -176,6 +187,8 @@ export interface Farewell {
 export interface FaceCodec {
   /** The call to open as soon as the socket is. Absent: a message of type `open` will say. */
   readonly call?: CallRequest;
+  /** What must be loaded first: the call opens, and messages are read, when it has resolved. Needs `call`. */
+  readonly ready?: Promise<void>;
   /** One message in. Throws SyrinxError, and only that, if it breaks the protocol. */
   decode(data: Uint8Array, isBinary: boolean): readonly ClientMessage[];
   /**
@@ -185,4 +198,8 @@ export interface FaceCodec {
    */
   encode(event: ServerEvent, channel: number): readonly Outbound[];
   end(ending: Ending): Farewell;
+  /** What to tell the call because of this event, as soon as it has happened: before `encode`, in the same order. */
+  react?(event: CallEvent, channel: number): readonly ClientMessage[];
+  /** The connection is gone. Once. */
+  dispose?(): void;
 }

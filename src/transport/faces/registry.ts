@@ -1,3 +1,5 @@
+import { deepgramFlux } from "./deepgram-flux.js";
+import { deepgramListen } from "./deepgram-listen.js";
 import { deepgramSpeak } from "./deepgram-speak.js";
 import type { Face } from "./face.js";
 import { native } from "./native.js";
@@ -8,6 +10,8 @@ import { openaiTranscriptions, openaiTranslations } from "./openai-transcription
 /** Every wire protocol the server speaks. A new one is one file and one line here. */
 const FACE_LIST: readonly Face[] = [
   native,
+  deepgramListen,
+  deepgramFlux,
   deepgramSpeak,
   openaiModels,
   openaiSpeech,
