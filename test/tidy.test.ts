@@ -44,6 +44,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "@evan/opus": ["audio"],
   "wasm-media-encoders": ["audio"],
   "eventsource-parser": ["actors/llm"],
+  "@fastify/busboy": ["transport/rest"],
   zod: ["frames", "telemetry", "audio", "gpu", "models", "actors", "config", "runtime", "transport", "cli"],
 };
 

@@ -89,6 +89,10 @@ export const ERRORS = {
     "Fix what the list names; `syrinx check {file}` prints it again.",
   ),
   CLI_OPTION_INVALID: row("{option} cannot be {value}: expected {expected}", "See --help for the command."),
+  CLI_SERVER_UNREACHABLE: row(
+    "no server of Syrinx answers at {url}: {reason}",
+    "Start one with `syrinx serve`, or name its address.",
+  ),
   INTERNAL: row("an internal error: {reason}", "Report this with the log lines around it.", 1011),
   DEVICE_PRECISION: row(
     "{path} computes in int8 ({operators}), which device {device} does not",
@@ -221,6 +225,10 @@ export const ERRORS = {
     1007,
   ),
   TTS_VOICE_UNKNOWN: row("there is no voice {voice}", "Use one of: {known}.", 4001),
+  SERVER_ANONYMOUS: row(
+    "others can reach {host}, and there are no API keys",
+    "Configure server.apiKeys, or server.allowAnonymous: true, or listen on 127.0.0.1.",
+  ),
   SERVER_LISTEN_FAILED: row(
     "cannot listen on {host} port {port}: {reason}",
     "Choose another server.port (0 takes a free one) or stop the program that holds it.",

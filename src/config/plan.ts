@@ -109,6 +109,8 @@ export interface PlanServer {
   readonly maxCalls: number;
   /** `undefined`: open, allowed on loopback only. */
   readonly apiKeys: PlanKeys | undefined;
+  /** Open beyond loopback all the same. */
+  readonly allowAnonymous?: boolean;
   /** Absent: plain HTTP. */
   readonly tls?: PlanTls;
   /** Pages that may come in beside local ones. Absent: any that brings a key may. */

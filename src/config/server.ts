@@ -76,6 +76,7 @@ export function readServer(source: Source, env: Environment): PlanServer | undef
     port: config.port,
     maxCalls: config.maxCalls,
     apiKeys,
+    ...(config.allowAnonymous ? { allowAnonymous: true } : {}),
     ...(config.tls === undefined ? {} : { tls: readTls(source, config.tls) }),
     ...(config.cors === undefined ? {} : { origins: config.cors.origins }),
     idleTimeoutMs: config.idleTimeoutMs,

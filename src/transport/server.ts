@@ -51,7 +51,8 @@ export interface RunningServer {
   close(graceMs?: number): Promise<void>;
 }
 
-/** Listens for calls. Resolves when connections are accepted. Throws ROUTE_INVALID, SERVER_LISTEN_FAILED, TLS_INVALID. */
+/** Listens for calls. Resolves when connections are accepted. Throws ROUTE_INVALID, SERVER_ANONYMOUS,
+ * SERVER_LISTEN_FAILED, TLS_INVALID. */
 export async function startServer(runtime: Runtime, options: ServerOptions = {}): Promise<RunningServer> {
   const server = new CallServer(runtime, options);
   await server.listen();
@@ -110,6 +111,8 @@ class CallServer implements RunningServer {
   }
 
   async listen(): Promise<void> {
+    const { host, isOpen, isAllowed } = this.#openness();
+    if (isOpen && !isAllowed) throw new SyrinxError("SERVER_ANONYMOUS", { host });
     await this.#listeners.listen();
     this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
     this.#ticker.unref();
@@ -208,7 +211,7 @@ class CallServer implements RunningServer {
       clock: this.#clock,
       logger: this.#logger,
       metrics: this.#metrics,
-      objection: () => this.#objection(),
+      objection: (face) => this.#objection(face),
       onGuest: (guest) => this.#admit(guest),
     });
     const { host = plan.server.host, port = plan.server.port, tls = plan.server.tls } = this.#options;
@@ -231,16 +234,32 @@ class CallServer implements RunningServer {
     const { url, localUrl, certificateFile } = this;
     const { keys } = this.#door;
     const where = { url, localUrl, certificateFile, tls: url.startsWith("https"), keyCount: keys?.size ?? 0 };
-    const isLocal = isLoopback(this.#options.host ?? this.#runtime.plan.server.host);
     if (keys !== undefined) this.#logger.info(where, "listening; clients need an API key");
-    else if (isLocal) this.#logger.info(where, "listening on loopback only, without API keys: open to this machine");
-    else this.#logger.warn(where, "listening without API keys: open to everybody who can reach this address");
+    else if (this.#openness().isOpen) {
+      this.#logger.warn(where, "listening without API keys: open to everybody who can reach this address");
+    } else this.#logger.info(where, "listening on loopback only, without API keys: open to this machine");
   }
 
-  #objection(): SyrinxError | undefined {
+  /** Whether others than this machine get in without a key. The configuration was checked; the options were not. */
+  #openness(): { readonly host: string; readonly isOpen: boolean; readonly isAllowed: boolean } {
+    const { server } = this.#runtime.plan;
+    const host = this.#options.host ?? server.host;
+    return {
+      host,
+      isOpen: this.#door.keys === undefined && !isLoopback(host),
+      isAllowed: server.allowAnonymous === true,
+    };
+  }
+
+  /**
+   * The native protocol says over the socket that all slots are taken, because that is what a browser can read. Clients of
+   * others take a socket that opens only to be closed for a broken server, and come back for ever, or never.
+   */
+  #objection(face: Face): SyrinxError | undefined {
     if (this.#closing !== undefined) return new SyrinxError("RUNTIME_CLOSED");
-    const { maxCalls } = this.#runtime.plan.server;
-    if (this.#connections.size < maxCalls + this.#limits.spareConnections) return undefined;
+    const { maxCalls, activeCalls } = this.#runtime.capacity();
+    const isFull = face.refusal !== undefined && activeCalls >= maxCalls;
+    if (!isFull && this.#connections.size < maxCalls + this.#limits.spareConnections) return undefined;
     return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
   }
 

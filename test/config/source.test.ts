@@ -313,6 +313,45 @@ describe("secrets", () => {
     }
   });
 
+  test("let every page of the web in only where there are keys, or it is wanted", () => {
+    const codes = (server: string): string[] =>
+      problemsOf(`${ECHO}server: ${server}`, { env: { KEYS: KEY } }).map((problem) => problem.code);
+    assert.deepEqual(codes('{ cors: { origins: "*" } }'), ["anonymous-network"]);
+    assert.deepEqual(codes('{ cors: { origins: "*" }, allowAnonymous: true }'), []);
+    assert.deepEqual(codes('{ cors: { origins: "*" }, apiKeys: { env: KEYS } }'), []);
+    const { plan } = load(`${ECHO}server: { cors: { origins: [https://a.example, "capacitor://localhost"] } }`);
+    assert.deepEqual(plan.server.origins, ["https://a.example", "capacitor://localhost"]);
+    for (const origin of [
+      "https://a.example/",
+      "https://*.a.example",
+      "a.example",
+      "https://A.example",
+      "null",
+      "https://a.example:443",
+    ]) {
+      assert.deepEqual(codes(`{ cors: { origins: ["${origin}"] } }`), ["invalid-value"], origin);
+    }
+    assert.deepEqual(codes("{ cors: { origins: [] } }"), ["invalid-value"]);
+  });
+
+  test("of TLS are files, told if they are not there, or made by the server", () => {
+    const codes = (tls: string): string[] =>
+      problemsOf(`${ECHO}server: { tls: ${tls} }`, { baseFolder: folder }).map((problem) => problem.code);
+    file("cert.pem", "certificate");
+    file("key.pem", "key");
+    const { plan } = load(`${ECHO}server: { tls: { cert: ./cert.pem, key: key.pem, port: 8443 } }`, {
+      baseFolder: folder,
+    });
+    const full = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem"), port: 8443 };
+    assert.deepEqual(plan.server.tls, full);
+    assert.deepEqual(load(`${ECHO}server: { tls: { selfSigned: true } }`).plan.server.tls, { selfSigned: true });
+    assert.deepEqual(codes("{ cert: cert.pem, key: none.pem }"), ["secret-missing"]);
+    for (const wrong of ["{}", "{ cert: cert.pem }", "{ key: key.pem }", "{ selfSigned: false }", "{ port: 8443 }"]) {
+      assert.deepEqual(codes(wrong), ["invalid-value"], wrong);
+    }
+    assert.deepEqual(codes("{ selfSigned: true, cert: cert.pem, key: key.pem }"), ["invalid-value"]);
+  });
+
   test("are needed on addresses that others can reach, unless that is wanted", () => {
     const codes = (server: string): string[] => problemsOf(`${ECHO}server: ${server}`).map((problem) => problem.code);
     assert.deepEqual(brief(problemsOf(`${ECHO}server: { host: 0.0.0.0 }`)), ["3:17 anonymous-network server.host"]);

@@ -31,9 +31,8 @@ export function withoutCredentials<T extends Offer>(request: T): T {
   for (const name of SECRET_HEADERS) delete headers[name];
   const query = new URLSearchParams(request.query);
   for (const name of KEY_PARAMETERS) query.delete(name);
-  const secrets = new Set(subprotocolKeys(request.subprotocols));
   const subprotocols = request.subprotocols
-    .filter((name, index) => !(secrets.has(name) && KEY_FOLLOWS.has(request.subprotocols[index - 1] ?? "")))
+    .filter((_, index, offered) => !KEY_FOLLOWS.has(offered[index - 1] ?? ""))
     .map((name) => KEY_PREFIXES.find((prefix) => name.startsWith(prefix))?.slice(0, -1) ?? name);
   return { ...request, headers, query, subprotocols };
 }

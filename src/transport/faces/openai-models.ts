@@ -12,13 +12,16 @@ const routeOptions = z.strictObject({
 
 interface Listing {
   readonly models: readonly string[];
-  /** Seconds since 1970. */
+  /** When the process began, in seconds since 1970. */
   readonly created: number;
 }
 
 export const openaiModels: Face = {
   name: "openai-models",
-  parseOptions: (options): Listing => ({ ...routeOptions.parse(options), created: Math.floor(Date.now() / 1000) }),
+  parseOptions: (options): Listing => ({
+    ...routeOptions.parse(options),
+    created: Math.floor(performance.timeOrigin / 1000),
+  }),
   refusal: openaiRefusal,
   rest: { methods: ["GET"], isPrefix: true, job },
 };

@@ -17,7 +17,7 @@ import { Exchange } from "./exchange.js";
 import type { JobTools } from "./job-tools.js";
 import { runSpeak } from "./speak.js";
 import { runTranscribe } from "./transcribe.js";
-import { UploadRoom } from "./upload-room.js";
+import { type BodyRoom, UploadRoom } from "./upload-room.js";
 
 export interface RestSetup {
   readonly runtime: Pick<Runtime, "open">;
@@ -119,7 +119,7 @@ export class RestDesk {
     try {
       const { limits } = this.#setup;
       body = await readBody({ request, room, limits, uploads: this.#uploads, ask: () => exchange.askForBody() });
-      await this.#run(rest.job(visit.request, body), task);
+      await this.#run(rest.job(visit.request, body), task, room);
     } catch (error) {
       exchange.fail(error);
     } finally {
@@ -130,12 +130,12 @@ export class RestDesk {
     }
   }
 
-  async #run(job: RestJob, { exchange, visit }: Task): Promise<void> {
+  async #run(job: RestJob, { exchange, visit }: Task, room: BodyRoom): Promise<void> {
     if (job.kind === "answer") return exchange.answer(job.answer);
     const { runtime, limits, clock, door } = this.#setup;
     // Whoever comes by HTTP has shown its key, or needs none.
     const lease = door.enter(visit.identity!);
-    const tools: JobTools = { runtime, limits, clock, lease, jobs: this.#jobs };
+    const tools: JobTools = { runtime, limits, clock, lease, room, jobs: this.#jobs };
     try {
       if (job.kind === "speak") await runSpeak(job, exchange, tools);
       else await runTranscribe(job, exchange, tools);

@@ -35,7 +35,7 @@ interface Recording {
   readonly durationMs: number;
 }
 
-async function decode({ upload, encoding, eachChannel }: TranscribeJob, { jobs }: JobTools): Promise<Recording> {
+async function decode({ upload, encoding, eachChannel }: TranscribeJob, { jobs, room }: JobTools): Promise<Recording> {
   if (!(upload instanceof StoredUpload)) throw new TypeError("a face names an upload that is not its request's");
   const { source } = upload;
   const { pcm, durationMs } = await jobs.decodeUpload({
@@ -46,6 +46,11 @@ async function decode({ upload, encoding, eachChannel }: TranscribeJob, { jobs }
       ? {}
       : { encoding: encoding.name, rateHz: encoding.rateHz, channels: encoding.channels }),
   });
+  // A recording of silence is small, and what it is decoded to is not.
+  room.grow(
+    pcm.reduce((sum, channel) => sum + channel.byteLength, 0),
+    Number.POSITIVE_INFINITY,
+  );
   return { channels: pcm, durationMs };
 }
 
