@@ -346,7 +346,7 @@ test("deepgram-flux throws nothing but coded errors, and still hears what comes 
     '{"type":"ForceEndTurn"}',
     "[]",
   ];
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < 80; round++) {
     const codec = await codecOf(face, round % 2 === 0 ? RAW : "model=x");
     for (let step = 0; step < 12; step++) {
       const bytes = Buffer.from(chance.pick(seeds));

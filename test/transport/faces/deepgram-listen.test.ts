@@ -464,7 +464,7 @@ test("deepgram-listen throws nothing but coded errors, and still hears what come
     "model=x",
     `${RAW}&multichannel=true&channels=2`,
   ]) {
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 60; round++) {
       const codec = await codecOf(face, query);
       for (let step = 0; step < 12; step++) {
         const bytes = Buffer.from(chance.pick(seeds));
