@@ -94,16 +94,20 @@ async function decodeAll(bytes: Uint8Array, decoder: FormatDecoder, options: Dec
   const maxMs = Math.min(options.maxMs ?? RECORDING_MS_MAX, RECORDING_MS_MAX);
   const gatherer = new Gatherer(name, toRateHz, split);
   const startedMs = performance.now();
+  const checkTime = (): void => {
+    if (performance.now() - startedMs > timeoutMs) throw new SyrinxError("AUDIO_DECODE_TIMEOUT", { name, timeoutMs });
+  };
   const sink = (channels: readonly Int16Array[], count: number, rateHz: number): void => {
     gatherer.take(channels, count, rateHz);
     const kept = split ? channels.length : 1;
     if (kept * samplesToMs(gatherer.sourceCount, rateHz) > maxMs) {
       decodeFailed(name, `it is longer than ${maxMs / 3_600_000} hours, its channels together`);
     }
-    if (performance.now() - startedMs > timeoutMs) throw new SyrinxError("AUDIO_DECODE_TIMEOUT", { name, timeoutMs });
+    checkTime();
   };
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     await decoder.decode(bytes.subarray(at, at + PIECE_BYTES), sink);
+    checkTime();
   }
   await decoder.end(sink);
   // Damage is no failure as long as something could be decoded.

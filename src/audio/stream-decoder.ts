@@ -2,6 +2,7 @@
  * Audio of a live connection to 16 kHz PCM, message by message. Synchronous once it is open: it runs where the socket is
  * read. Bytes may be cut anywhere, except Opus packets without a container, of which each message is one.
  */
+import { isSyrinxError, reasonOf, SyrinxError } from "../base/errors.js";
 import { GRAPH_RATE_HZ, samplesToMs } from "../base/units.js";
 import { decodeFailed, formatUnsupported, type LiveFormatDecoder } from "./formats/format-decoder.js";
 import { LiveContainer } from "./formats/live-container.js";
@@ -17,7 +18,7 @@ export type LiveEncoding = "linear16" | "linear32" | "mulaw" | "alaw" | "opus" |
 export const LIVE_ENCODINGS = ["linear16", "linear32", "mulaw", "alaw", "opus", "ogg-opus"] as const;
 
 export interface LiveFormat {
-  /** Absent: the first bytes tell (WAV, Ogg with Opus, WebM with Opus, MP3). */
+  /** Absent: the first bytes tell (WAV, Ogg with Opus, WebM with Opus). */
   readonly encoding?: LiveEncoding | undefined;
   /** Of linear16, linear32, mulaw and alaw, for which it is needed; others say it themselves. 4000 to 384000. */
   readonly rateHz?: number | undefined;
@@ -40,7 +41,7 @@ export interface StreamDecoder {
   decode(bytes: Uint8Array): readonly Int16Array[];
   /** After the last message: what was held back. Throws as `decode`, also if there never was any audio in a container. */
   end(): readonly Int16Array[];
-  /** Idempotent. Needed for Opus and MP3, whose memory lies outside JavaScript's heap. */
+  /** Idempotent. Needed for Opus, whose memory lies outside JavaScript's heap. */
   free(): void;
 }
 
@@ -96,13 +97,21 @@ class LiveDecoder implements StreamDecoder {
 
   decode(bytes: Uint8Array): readonly Int16Array[] {
     this.#gatherer.clear();
-    this.#format.decode(bytes, this.#sink);
+    try {
+      this.#format.decode(bytes, this.#sink);
+    } catch (error) {
+      throw coded(error);
+    }
     return this.#gathered();
   }
 
   end(): readonly Int16Array[] {
     this.#gatherer.clear();
-    this.#format.end(this.#sink);
+    try {
+      this.#format.end(this.#sink);
+    } catch (error) {
+      throw coded(error);
+    }
     if (this.#gatherer.sourceCount > 0) this.#gatherer.flush();
     return this.#gathered();
   }
@@ -116,4 +125,10 @@ class LiveDecoder implements StreamDecoder {
   #gathered(): readonly Int16Array[] {
     return this.#gatherer.sourceChannels === 0 ? this.#empty : this.#gatherer.views();
   }
+}
+
+/** A WebAssembly trap or a range error deep in a decoder: the stream did it. */
+function coded(error: unknown): SyrinxError {
+  if (isSyrinxError(error)) return error;
+  return new SyrinxError("AUDIO_DECODE_FAILED", { path: NAME, reason: reasonOf(error) }, error);
 }

@@ -55,6 +55,10 @@ export const LIMITS = {
   /** Recordings waiting to be decoded, and their bytes. At either: the next is refused with AUDIO_JOBS_BUSY. */
   jobsQueued: 64,
   jobBytesQueued: 512 * MIB,
+  /** Threads that decode recordings. At it: the others wait. */
+  jobThreads: 2,
+  /** JavaScript heap of such a thread. At it: the recording fails with AUDIO_DECODE_FAILED. Samples lie outside it. */
+  jobHeapMb: 512,
   /** Files of models that are fetched at the same time. At it: the others wait. */
   downloadsAtOnce: 4,
   /** Tries for one file that bring nothing new. At it: MODEL_DOWNLOAD_FAILED; what came before is kept. */

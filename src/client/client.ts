@@ -193,8 +193,8 @@ export class SyrinxClient implements AsyncIterable<ClientEvent> {
     this.#control({ type: "say", text, ...options });
   }
 
-  /** Which events to send. `nodes` can only be given to `connect`. */
-  configure(options: Omit<ConfigureOptions, "nodes">): void {
+  /** Which events to send, and options of nodes that may change while the call is open (vad, turn, stt). */
+  configure(options: ConfigureOptions): void {
     this.#control({ type: "configure", ...options });
   }
 

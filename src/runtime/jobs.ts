@@ -1,12 +1,12 @@
 /**
  * Stateless CPU work off the main thread, by piscina: decoding recordings. Not for calls: a pool has no affinity and no
- * state, and its cancellation terminates threads, which no model run survives. So: `close()`, never `destroy()`, no
- * AbortSignal.
+ * state, and its cancellation terminates threads, which no model run survives. A decoder's does, being JavaScript and
+ * WebAssembly; so one that does not come back is given up.
  */
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
-import type { UploadEncoding } from "../audio/decode.js";
-import { fromWire, SyrinxError, type WireError } from "../base/errors.js";
+import { DECODE_MS_MAX, type UploadEncoding } from "../audio/decode.js";
+import { fromWire, reasonOf, SyrinxError, type WireError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 
 export interface DecodedFile {
@@ -55,6 +55,8 @@ export type JobResult<T> = { readonly ok: T } | { readonly error: WireError };
 
 /** What AUDIO_JOBS_BUSY tells a client to wait. */
 const RETRY_AFTER_MS = 2_000;
+/** A thread that does not end its job by itself after DECODE_MS_MAX is given up after this much more. */
+const GRACE_MS = 10_000;
 
 export class Jobs {
   #pool: Piscina | undefined;
@@ -81,9 +83,7 @@ export class Jobs {
     this.#waiting += 1;
     this.#waitingBytes += byteCount;
     try {
-      const job = bytes === undefined ? upload : { ...upload, bytes };
-      const transferList = bytes === undefined ? [] : [bytes.buffer];
-      const result = await this.#running().run(job, { name: "decodeUpload", transferList });
+      const result = await this.#run(bytes === undefined ? upload : { ...upload, bytes }, bytes);
       if ("error" in result) throw fromWire(result.error);
       return result.ok;
     } finally {
@@ -98,12 +98,27 @@ export class Jobs {
     this.#pool = undefined;
   }
 
+  async #run(job: Upload, bytes: Uint8Array<ArrayBuffer> | undefined): Promise<JobResult<DecodedUpload>> {
+    const transferList = bytes === undefined ? [] : [bytes.buffer];
+    // Those before it have their own deadlines, so this is when it must have ended.
+    const timeoutMs = this.#waiting * (DECODE_MS_MAX + GRACE_MS);
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      return await this.#running().run(job, { name: "decodeUpload", transferList, signal });
+    } catch (error) {
+      // A thread that was given up or ran out of memory. What the decoder throws comes back as data.
+      if (signal.aborted) throw new SyrinxError("AUDIO_DECODE_TIMEOUT", { name: job.name, timeoutMs }, error);
+      throw new SyrinxError("AUDIO_DECODE_FAILED", { path: job.name, reason: reasonOf(error) }, error);
+    }
+  }
+
   #running(): Piscina<unknown, JobResult<DecodedUpload>> {
     this.#pool ??= new Piscina({
       filename: fileURLToPath(new URL("./entry/job.js", import.meta.url)),
       minThreads: 0,
-      maxThreads: 1,
+      maxThreads: LIMITS.jobThreads,
       idleTimeout: 1_000,
+      resourceLimits: { maxOldGenerationSizeMb: LIMITS.jobHeapMb },
     });
     return this.#pool as Piscina<unknown, JobResult<DecodedUpload>>;
   }

@@ -152,13 +152,14 @@ function readyz(context: HttpContext): Answer {
 
 function index({ routes, facts, runtime }: HttpContext): Answer {
   const { name, version } = facts;
-  const calls = [...routes].map(([path, { face, graph }]) => ({
-    path,
-    face: face.name,
-    graph: graph ?? "?graph=NAME",
-  }));
+  const calls = [...routes]
+    .filter(([, { face }]) => face.negotiate !== undefined)
+    .map(([path, { face, graph }]) => ({ path, face: face.name, graph: graph ?? "?graph=NAME" }));
+  const requests = [...routes].flatMap(([path, { face }]) => {
+    return face.rest === undefined ? [] : face.rest.methods.map((method) => `${method} ${path}`);
+  });
   const graphs = runtime.plan.graphs.map((graph) => graph.name);
-  const http = Object.keys(ENDPOINTS).filter((path) => path !== "/");
-  const hint = "Connect a WebSocket to one of `calls`; docs/PROTOCOL.md describes the native protocol.";
+  const http = [...Object.keys(ENDPOINTS).filter((path) => path !== "/"), ...requests];
+  const hint = "Connect a WebSocket to one of `calls`; docs/PROTOCOL.md and docs/COMPATIBILITY.md have the protocols.";
   return { status: 200, body: { name, version, calls, graphs, http, hint } };
 }

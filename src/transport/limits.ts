@@ -70,7 +70,7 @@ export const TRANSPORT_LIMITS = {
   restJsonBytes: 1 * MIB,
   /** All of a body, with its recording. At it: HTTP_BODY_SIZE, 413. */
   restBodyBytes: 100 * MIB,
-  /** Bodies of all requests together, and what was decoded of them. At it: HTTP_BUSY, 503. */
+  /** Bodies of all requests together, and what recordings are decoded to. At it: HTTP_BUSY, 503. */
   restBodyBytesTotal: 1024 * MIB,
   /** What of a recording is kept in memory. Beyond it: all of it goes to a temporary file until the answer is there. */
   restMemoryBytes: 256 * KIB,

@@ -9,7 +9,7 @@ import type { Identity } from "./access/keys.js";
 import type { Doorkeeper, Visit } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
 import { faceRequestOf } from "./face-request.js";
-import type { FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
+import type { Face, FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
 import { errorBody, notFound, pathOf, refuseUpgrade } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
@@ -40,7 +40,7 @@ export interface ReceptionSetup {
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
   /** Why nobody may come in now: full, or stopping. */
-  readonly objection: () => SyrinxError | undefined;
+  readonly objection: (face: Face) => SyrinxError | undefined;
   readonly onGuest: (guest: Guest) => void;
 }
 
@@ -82,7 +82,7 @@ export class Reception {
     const whole = faceRequestOf(request, path, route, this.#setup.graphs);
     let visit: Visit;
     try {
-      this.#objectTo(request);
+      this.#objectTo(request, route.face);
       visit = this.#setup.door.admit(whole, route.face.credentialInMessage);
     } catch (error) {
       return this.#refuse(socket, toSyrinxError(error), route, withoutCredentials(whole));
@@ -142,11 +142,11 @@ export class Reception {
   }
 
   /** Throws whatever forbids any upgrade now. Before the key is looked at: a token is not used up in vain. */
-  #objectTo({ headers }: IncomingMessage): void {
+  #objectTo({ headers }: IncomingMessage, face: Face): void {
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0) {
       throw new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
     }
-    const objection = this.#setup.objection();
+    const objection = this.#setup.objection(face);
     if (objection !== undefined) throw objection;
   }
 

@@ -211,7 +211,7 @@ class CallServer implements RunningServer {
       clock: this.#clock,
       logger: this.#logger,
       metrics: this.#metrics,
-      objection: () => this.#objection(),
+      objection: (face) => this.#objection(face),
       onGuest: (guest) => this.#admit(guest),
     });
     const { host = plan.server.host, port = plan.server.port, tls = plan.server.tls } = this.#options;
@@ -251,10 +251,15 @@ class CallServer implements RunningServer {
     };
   }
 
-  #objection(): SyrinxError | undefined {
+  /**
+   * The native protocol says over the socket that all slots are taken, because that is what a browser can read. Clients of
+   * others take a socket that opens only to be closed for a broken server, and come back for ever, or never.
+   */
+  #objection(face: Face): SyrinxError | undefined {
     if (this.#closing !== undefined) return new SyrinxError("RUNTIME_CLOSED");
-    const { maxCalls } = this.#runtime.plan.server;
-    if (this.#connections.size < maxCalls + this.#limits.spareConnections) return undefined;
+    const { maxCalls, activeCalls } = this.#runtime.capacity();
+    const isFull = face.refusal !== undefined && activeCalls >= maxCalls;
+    if (!isFull && this.#connections.size < maxCalls + this.#limits.spareConnections) return undefined;
     return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
   }
 

@@ -1,36 +1,35 @@
 /** A live stream that says itself what it is. */
 import { GRAPH_RATE_HZ } from "../../base/units.js";
 import { decodeFailed, formatUnsupported, type LiveFormatDecoder, type PcmSink } from "./format-decoder.js";
-import { Mp3Decoder } from "./mp3.js";
 import { OggOpusDecoder } from "./ogg-opus.js";
 import { OpusPackets } from "./opus-packets.js";
 import { describeUnsupported, formatOf, SNIFF_BYTES } from "./sniff.js";
 import { WavDecoder } from "./wav-decoder.js";
 import { WebmDecoder } from "./webm.js";
 
-/** Of those that {@link formatOf} knows; FLAC's and Vorbis's decoders on npm do not answer at once. */
-const LIVE_FORMATS = "WAV, Ogg with Opus, WebM with Opus, MP3";
+/**
+ * Of those that {@link formatOf} knows. FLAC's and Vorbis's decoders on npm do not answer at once, and MP3's searches
+ * damaged bytes for as long as it likes, which is for a thread that can be given up.
+ */
+const LIVE_FORMATS = "WAV, Ogg with Opus, WebM with Opus";
 
 /**
- * Holds the first {@link SNIFF_BYTES} back until they have come. The decoders that need WebAssembly are made before, as
- * that cannot be done at once; untouched, each is some kilobytes.
+ * Holds the first {@link SNIFF_BYTES} back until they have come. The Opus decoder is made before it is known that it will
+ * be needed, as that cannot be done at once; untouched, it is some kilobytes.
  */
 export class LiveContainer implements LiveFormatDecoder {
   readonly #name: string;
   readonly #packets: OpusPackets;
-  readonly #mp3: Mp3Decoder;
   #head: Uint8Array | undefined = new Uint8Array(0);
   #decoder: LiveFormatDecoder | undefined;
 
-  private constructor(name: string, packets: OpusPackets, mp3: Mp3Decoder) {
+  private constructor(name: string, packets: OpusPackets) {
     this.#name = name;
     this.#packets = packets;
-    this.#mp3 = mp3;
   }
 
   static async create(name: string): Promise<LiveContainer> {
-    const [packets, mp3] = await Promise.all([OpusPackets.create(name, GRAPH_RATE_HZ), Mp3Decoder.create()]);
-    return new LiveContainer(name, packets, mp3);
+    return new LiveContainer(name, await OpusPackets.create(name, GRAPH_RATE_HZ));
   }
 
   get complaint(): string | undefined {
@@ -54,7 +53,6 @@ export class LiveContainer implements LiveFormatDecoder {
 
   free(): void {
     this.#packets.free();
-    this.#mp3.free();
   }
 
   #begin(head: Uint8Array, sink: PcmSink): void {
@@ -67,7 +65,6 @@ export class LiveContainer implements LiveFormatDecoder {
   #choose(head: Uint8Array): LiveFormatDecoder {
     const format = formatOf(head);
     if (format === "wav") return new WavDecoder(this.#name);
-    if (format === "mp3") return this.#mp3;
     if (format === "webm") return new WebmDecoder(this.#packets, this.#name);
     if (format === "ogg-opus") return new OggOpusDecoder(this.#packets, GRAPH_RATE_HZ, this.#name);
     return formatUnsupported(format ?? describeUnsupported(head), LIVE_FORMATS);

@@ -1,5 +1,7 @@
 /** MP3 by LAME (LGPL), as compiled to WebAssembly by wasm-media-encoders (MIT). */
-import { createMp3Encoder } from "wasm-media-encoders";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { createEncoder } from "wasm-media-encoders";
 import type { AudioEncoder } from "../encode.js";
 import { s16ToF32 } from "../pcm.js";
 import { formatUnsupported } from "./format-decoder.js";
@@ -8,7 +10,14 @@ import { formatUnsupported } from "./format-decoder.js";
 const BIT_RATES_KBPS = [8, 16, 24, 32, 40, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320] as const;
 const DEFAULT_KBPS = 64;
 
-type Lame = Awaited<ReturnType<typeof createMp3Encoder>>;
+type Lame = Awaited<ReturnType<typeof createEncoder<"audio/mpeg">>>;
+
+/** Compiled once, off this thread: the package's own way compiles anew for each encoder, 6 ms at a time. */
+let compiled: Promise<WasmModule> | undefined;
+
+async function compile(): Promise<WasmModule> {
+  return WebAssembly.compile(await readFile(fileURLToPath(import.meta.resolve("wasm-media-encoders/wasm/mp3"))));
+}
 
 /** Each has a WebAssembly instance of its own, which is garbage when this is. */
 export class Mp3Encoder implements AudioEncoder {
@@ -26,7 +35,8 @@ export class Mp3Encoder implements AudioEncoder {
   static async create(rateHz: number, bitRateKbps: number = DEFAULT_KBPS): Promise<Mp3Encoder> {
     const bitrate = BIT_RATES_KBPS.find((known) => known === bitRateKbps);
     if (bitrate === undefined) formatUnsupported(`mp3 of ${bitRateKbps} kbit/s`, BIT_RATES_KBPS.join(", "));
-    const lame = await createMp3Encoder();
+    compiled ??= compile();
+    const lame = await createEncoder("audio/mpeg", await compiled);
     lame.configure({ sampleRate: rateHz, channels: 1, bitrate });
     return new Mp3Encoder(lame, rateHz);
   }
@@ -44,3 +54,8 @@ export class Mp3Encoder implements AudioEncoder {
 
   free(): void {}
 }
+
+type WasmModule = Parameters<typeof createEncoder<"audio/mpeg">>[1];
+
+/** The part of the WebAssembly API that is used here; Node's types leave it to the browser's. */
+declare const WebAssembly: { compile(bytes: Uint8Array): Promise<WasmModule> };

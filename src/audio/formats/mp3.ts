@@ -1,13 +1,13 @@
-/** MP3 by libmpg123 (LGPL), as compiled to WebAssembly by the wasm-audio-decoders project (MIT). */
+/** MP3 by libmpg123 (LGPL), as compiled to WebAssembly by the wasm-audio-decoders project (MIT). Not for live streams. */
 import { MPEGDecoder } from "mpg123-decoder";
-import { Int16Channels, type LiveFormatDecoder, type PcmSink } from "./format-decoder.js";
+import { type FormatDecoder, Int16Channels, type PcmSink } from "./format-decoder.js";
 import { id3Bytes } from "./sniff.js";
 
 /** Bytes that are decoded in one go. */
 const PIECE_BYTES = 65_536;
 const ID3_HEAD_BYTES = 10;
 
-export class Mp3Decoder implements LiveFormatDecoder {
+export class Mp3Decoder implements FormatDecoder {
   readonly #decoder: MPEGDecoder;
   readonly #channels = new Int16Channels();
   /** The first bytes, until it is known where the first frame begins. */

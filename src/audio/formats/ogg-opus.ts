@@ -8,7 +8,7 @@ export class OggOpusDecoder implements LiveFormatDecoder {
   readonly #name: string;
   readonly #rateHz: OpusRateHz;
   readonly #packets: OpusPackets;
-  readonly #reader = new OggReader(isOpusHead);
+  readonly #reader: OggReader;
   #head: OpusHead | undefined;
   #headersLeft = 0;
   #count = 0;
@@ -17,6 +17,7 @@ export class OggOpusDecoder implements LiveFormatDecoder {
     this.#packets = packets;
     this.#rateHz = rateHz;
     this.#name = name;
+    this.#reader = new OggReader(name, isOpusHead);
   }
 
   get complaint(): string | undefined {
@@ -27,7 +28,8 @@ export class OggOpusDecoder implements LiveFormatDecoder {
     this.#reader.push(bytes, (packet) => this.#packet(packet, sink));
   }
 
-  end(): void {
+  end(sink: PcmSink): void {
+    this.#reader.end((packet) => this.#packet(packet, sink));
     if (this.#head === undefined) decodeFailed(this.#name, "it has no Opus stream");
   }
 

@@ -1,11 +1,14 @@
 /** Ogg pages, read and written: RFC 3533. Ours, because the parsers on npm hold whole streams or answer late. */
 import { isTag } from "../wav.js";
 import { ByteQueue } from "./byte-queue.js";
+import { decodeFailed } from "./format-decoder.js";
 
 const HEAD_BYTES = 27;
 const SEGMENT_BYTES = 255;
 /** Largest packet that is put together. Longer ones are dropped; audio packets have a few kilobytes at most. */
 const PACKET_BYTES_MAX = 65_536;
+/** Damaged pages of one stream that are passed over. At it: AUDIO_DECODE_FAILED; checking each costs its length. */
+const DAMAGED_PAGES_MAX = 200;
 
 /** Of the header's type byte. */
 const CONTINUED = 1;
@@ -26,18 +29,24 @@ export interface OggPacket {
 /** Puts the packets of the first audio stream together; pages of others that are multiplexed with it are passed over. */
 export class OggReader {
   readonly #queue = new ByteQueue();
+  readonly #name: string;
   readonly #accepts: (firstPacket: Uint8Array) => boolean;
   #serial: number | undefined;
   #hasEnded = false;
   #partial: Uint8Array[] = [];
   #partialBytes = 0;
+  #damaged = 0;
 
-  /** @param accepts whether a stream that begins with this packet is the one to read. */
-  constructor(accepts: (firstPacket: Uint8Array) => boolean) {
+  /**
+   * @param name for messages.
+   * @param accepts whether a stream that begins with this packet is the one to read.
+   */
+  constructor(name: string, accepts: (firstPacket: Uint8Array) => boolean) {
+    this.#name = name;
     this.#accepts = accepts;
   }
 
-  /** Calls `receive` for each packet that `bytes` completes. What is not a page is passed over. */
+  /** Calls `receive` for each packet that `bytes` completes. What is not a page is passed over. Throws AUDIO_DECODE_FAILED. */
   push(bytes: Uint8Array, receive: (packet: OggPacket) => void): void {
     this.#queue.push(bytes);
     for (;;) {
@@ -57,6 +66,8 @@ export class OggReader {
       const page = view.subarray(0, bodyAt + bodyBytes);
       if (!hasRightChecksum(page)) {
         // No page, or a damaged one: the next "OggS" may be one.
+        this.#damaged += 1;
+        if (this.#damaged > DAMAGED_PAGES_MAX) decodeFailed(this.#name, "its Ogg pages are damaged");
         this.#partial = [];
         this.#queue.drop(1);
         continue;
@@ -64,6 +75,14 @@ export class OggReader {
       this.#readPage(page, bodyAt, receive);
       this.#queue.drop(page.length);
     }
+  }
+
+  /** After the last byte: the whole packets of a page that was cut off. */
+  end(receive: (packet: OggPacket) => void): void {
+    const view = this.#queue.view;
+    const bodyAt = HEAD_BYTES + (view[HEAD_BYTES - 1] ?? 0);
+    if (view.length > bodyAt) this.#readPage(view, bodyAt, receive);
+    this.#queue.drop(view.length);
   }
 
   #readPage(page: Uint8Array, bodyAt: number, receive: (packet: OggPacket) => void): void {
@@ -82,6 +101,7 @@ export class OggReader {
     let at = bodyAt;
     for (let segment = HEAD_BYTES; segment < bodyAt; segment++) {
       at += page[segment]!;
+      if (at > page.length) return;
       if (page[segment] === SEGMENT_BYTES) continue;
       const isLastWhole = segment === lastWhole;
       const data = this.#whole(page.subarray(from, at));

@@ -7,8 +7,9 @@
 import { OpusDecoder } from "opus-decoder";
 import { decodeFailed, formatUnsupported, Int16Channels, type PcmSink } from "./format-decoder.js";
 import { OPUS_RATE_HZ, type OpusHead } from "./opus-head.js";
+import { isOpusPacket } from "./opus-packet.js";
 
-/** RFC 6716, section 3.4: 1275 bytes a frame, 48 frames at most. What one packet of a call has is far below. */
+/** Three frames of the largest size: what libopus's encoder writes, and what the decoder has room for. */
 const PACKET_BYTES_MAX = 3_840;
 /** Damaged packets of one stream that are passed over. At it: AUDIO_DECODE_FAILED. */
 const DAMAGED_PACKETS_MAX = 100;
@@ -65,7 +66,9 @@ export class OpusPackets {
    * @returns samples that were handed on.
    */
   decode(packet: Uint8Array, sink: PcmSink, countMax = Number.POSITIVE_INFINITY): number {
-    if (packet.length === 0 || packet.length > PACKET_BYTES_MAX) return this.#damage(`of ${packet.length} bytes`);
+    if (packet.length > PACKET_BYTES_MAX || !isOpusPacket(packet)) {
+      return this.#damage(`its frames do not fill its ${packet.length} bytes`);
+    }
     const { channelData, samplesDecoded, errors } = this.#decoder.decodeFrame(packet);
     if (errors.length > 0) return this.#damage(errors[0]!.message);
     const skipped = Math.min(this.#skip, samplesDecoded);

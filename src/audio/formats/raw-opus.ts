@@ -21,6 +21,7 @@ export class RawOpusDecoder implements LiveFormatDecoder {
 
   /** Throws AUDIO_DECODE_FAILED at a damaged packet: without a container nothing says that it was Opus at all. */
   decode(bytes: Uint8Array, sink: PcmSink): void {
+    if (bytes.length === 0) return;
     this.#packets.decode(bytes, sink);
     if (this.#packets.complaint !== undefined) decodeFailed(this.#name, this.#packets.complaint);
   }

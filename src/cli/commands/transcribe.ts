@@ -19,7 +19,7 @@ export function addTranscribe(program: Command): void {
   program
     .command("transcribe")
     .summary("transcribe audio files")
-    .description("Prints what is said in WAV, FLAC or MP3 files.")
+    .description("Prints what is said in audio files: WAV, FLAC, MP3, Ogg with Opus or Vorbis, WebM with Opus.")
     .argument("<file...>", "audio files")
     .option("-c, --config <file>", "configuration with a transcribing graph", shippedConfig("transcribe"))
     .option("-g, --graph <name>", "graph to use (default: the first with a recogniser)")

@@ -9,6 +9,7 @@ import type { QueryFormat } from "./deepgram-query.js";
 import type { CallRequest, ClientMessage, Ending, FaceCodec, Farewell, Outbound, ServerEvent } from "./face.js";
 import { parseTyped, type TypedMessage } from "./json-message.js";
 import { ListenAudio } from "./listen-audio.js";
+import { timeOfDay } from "./wall-time.js";
 
 export interface ListenSetup {
   readonly request: ListenRequest;
@@ -25,7 +26,7 @@ export class DeepgramListenCodec implements FaceCodec {
   readonly #setup: ListenSetup;
   readonly #audio: ListenAudio;
   readonly #channels: readonly ListenChannel[];
-  readonly #createdAt = new Date().toISOString();
+  readonly #createdAt = timeOfDay();
   readonly #modelId: string;
   #finalizeCount = 0;
   #isClosing = false;

@@ -7,6 +7,7 @@ import { badField, formatOf } from "./deepgram-query.js";
 import { type Alternative, alternativeOf, type DeepgramWord, figure } from "./deepgram-words.js";
 import type { FaceRequest } from "./face.js";
 import type { RestBody, TranscribeJob, Transcription, TranscriptionCodec, Upload } from "./rest.js";
+import { timeOfDay } from "./wall-time.js";
 
 /** A longer pause between two sentences begins a paragraph. */
 const PARAGRAPH_PAUSE_S = 2;
@@ -75,7 +76,7 @@ class ListenAnswer implements TranscriptionCodec {
         transaction_key: "deprecated",
         request_id: this.#requestId,
         sha256: this.#upload.sha256,
-        created: new Date().toISOString(),
+        created: timeOfDay(),
         duration: durationMs / 1000,
         channels: channels.length,
         models: [id],

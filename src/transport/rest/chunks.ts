@@ -26,5 +26,7 @@ export async function* chunksOf(request: IncomingMessage, stallMs: number): Asyn
     }
   } finally {
     clearTimeout(timer);
+    // Gives the request back, so that whoever answers can throw away what still comes.
+    chunks.return?.().catch(() => {});
   }
 }

@@ -11,8 +11,8 @@ export interface JobTools {
   readonly jobs: Pick<Jobs, "decodeUpload">;
   readonly limits: TransportLimits;
   readonly clock: Clock;
-  /** Of the request: what is made of its body counts as well. Its owner frees it. */
-  readonly room: Pick<BodyRoom, "hold">;
+  /** Has the request's body, and takes what it is decoded to. */
+  readonly room: BodyRoom;
   /** Of the client's key; it has the job's first call. */
   readonly lease: Lease;
 }

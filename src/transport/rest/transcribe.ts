@@ -38,7 +38,7 @@ interface Recording {
 async function decode({ upload, encoding, eachChannel }: TranscribeJob, tools: JobTools): Promise<Recording> {
   if (!(upload instanceof StoredUpload)) throw new TypeError("a face names an upload that is not its request's");
   const { source } = upload;
-  const { jobs, limits, room } = tools;
+  const { jobs, room, limits } = tools;
   const { pcm, durationMs } = await jobs.decodeUpload({
     ...(typeof source === "string" ? { path: source } : { bytes: source }),
     name: upload.fileName ?? "the recording",
@@ -49,7 +49,11 @@ async function decode({ upload, encoding, eachChannel }: TranscribeJob, tools: J
       ? {}
       : { encoding: encoding.name, rateHz: encoding.rateHz, channels: encoding.channels }),
   });
-  room.hold(pcm.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  // A recording of silence is small, and what it is decoded to is not.
+  room.grow(
+    pcm.reduce((sum, channel) => sum + channel.byteLength, 0),
+    Number.POSITIVE_INFINITY,
+  );
   return { channels: pcm, durationMs };
 }
 

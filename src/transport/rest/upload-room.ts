@@ -66,11 +66,6 @@ export class BodyRoom {
   /** Throws HTTP_BODY_SIZE, HTTP_BUSY. */
   grow(byteCount: number, limit: number = this.#limits.restBodyBytes): void {
     if (this.#byteCount + byteCount > limit) throw new SyrinxError("HTTP_BODY_SIZE", { part: "body", limit });
-    this.hold(byteCount);
-  }
-
-  /** Takes room for what was made of the body. Throws HTTP_BUSY. */
-  hold(byteCount: number): void {
     this.#take(byteCount);
     this.#byteCount += byteCount;
   }
