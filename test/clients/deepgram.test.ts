@@ -17,6 +17,7 @@ import { startServer, type TestServer } from "./support/server.js";
 
 /** Longer than the SDK waits before it comes back after a close that it takes for a fault. */
 const RECONNECT_MS = 6_000;
+const CHUNK_PAUSE_MS = 20;
 
 type Message = Record<string, unknown> & { readonly type: string };
 interface Results extends Message {
@@ -92,9 +93,15 @@ async function hear(
   name: Sample,
   query: Record<string, unknown>,
   audio: readonly ArrayBufferView[],
+  isHeard: (messages: readonly Message[]) => boolean = () => true,
 ): Promise<Listening> {
   const listening = await listen({ interim_results: "true", ...query });
-  for (const chunk of audio) listening.send(chunk);
+  // Faster than a microphone, but not all at once: what is still unheard at CloseStream becomes one last result.
+  for (const chunk of audio) {
+    listening.send(chunk);
+    await new Promise((resolve) => setTimeout(resolve, CHUNK_PAUSE_MS));
+  }
+  await listening.until(isHeard);
   listening.closeStream();
   assert.equal(await listening.closed, 1000, name);
   return listening;
@@ -153,12 +160,12 @@ describe("listen v1", { concurrency: true }, () => {
   });
 
   test("a telephone's µ-law at 8 kHz gives the text of 16 kHz", async () => {
-    const bytes = toTelephone(samplePcm("lights"));
+    const bytes = toTelephone(samplePcm("timer"));
     const pieces = Array.from({ length: Math.ceil(bytes.length / 160) }, (_, at) =>
       bytes.slice(at * 160, at * 160 + 160),
     );
-    const { messages } = await hear("lights", { encoding: "mulaw", sample_rate: 8_000 }, pieces);
-    assert.equal(textOf(messages), expectedText("lights"));
+    const { messages } = await hear("timer", { encoding: "mulaw", sample_rate: 8_000 }, pieces);
+    assert.equal(textOf(messages), expectedText("timer"));
   });
 
   test("a file with a header needs no encoding", async () => {
@@ -178,7 +185,9 @@ describe("listen v1", { concurrency: true }, () => {
 
   test("utterance_end_ms ends an utterance once, at its last word", async () => {
     const query = { ...LINEAR, utterance_end_ms: 1_000, vad_events: "true" };
-    const { messages } = await hear("question", query, [...chunks("question"), new Int16Array(16_000)]);
+    const { messages } = await hear("question", query, [...chunks("question"), new Int16Array(16_000)], (heard) =>
+      heard.some(({ type }) => type === "UtteranceEnd"),
+    );
     const ends = messages.filter(({ type }) => type === "UtteranceEnd");
     assert.equal(ends.length, 1);
     const words = resultsOf(messages).flatMap((one) => (one.is_final ? one.channel.alternatives[0]!.words : []));
@@ -386,7 +395,7 @@ describe("who may not", () => {
     const wrong = clientOf(guarded.url, "another-key-long-enough");
     await assert.rejects(
       listen(LINEAR, wrong).then((one) => one.closed),
-      /401|failed|error/i,
+      (error: { readonly message?: string }) => /401/.test(error.message ?? ""),
     );
     await assert.rejects(
       wrong.listen.v1.media.transcribeFile(sampleFile("time"), { model: "nova-3" } as never),
