@@ -29,6 +29,7 @@ export const ERRORS = {
     "Configure server.apiKeys, or serve the page from localhost: without keys only local pages are trusted.",
     1008,
   ),
+  CALL_ASK_REFUSED: row("the agent was not asked: {reason}", "Ask a graph with an agent, a few sentences each.", 4002),
   CALL_AUDIO_ODD_BYTES: row(
     "a binary message of {byteCount} bytes is not a whole number of {sampleBytes}-byte samples",
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
