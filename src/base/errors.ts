@@ -201,6 +201,7 @@ export const ERRORS = {
     "docs/PROTOCOL.md lists the parameters and their ranges.",
     4002,
   ),
+  PROTOCOL_PROTOBUF: row("{byteCount} bytes are no Pipecat frame", "Send one protobuf Frame per binary message.", 1007),
   PROTOCOL_TOO_BIG: row(
     "a message is larger than {limit} bytes",
     "Send audio in messages of 20 to 100 ms, and control messages of at most 16 KiB.",

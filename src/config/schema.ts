@@ -22,7 +22,7 @@ export const CONFIG_LIMITS = {
 } as const;
 
 /** Wire protocols that a route may name. */
-export const FACE_NAMES: readonly string[] = ["native"];
+export const FACE_NAMES: readonly string[] = ["native", "pipecat"];
 /** Faces that are designed but not built: named so that the answer is better than "unknown". */
 export const PLANNED_FACES: readonly string[] = [
   "deepgram-listen",
@@ -34,7 +34,6 @@ export const PLANNED_FACES: readonly string[] = [
   "openai-transcriptions",
   "openai-translations",
   "elevenlabs",
-  "pipecat",
   "twilio",
 ];
 

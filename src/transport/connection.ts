@@ -13,6 +13,7 @@ import { InputGate } from "./input-gate.js";
 import type { TransportLimits } from "./limits.js";
 import { Liveness } from "./liveness.js";
 import type { TransportMetrics } from "./metrics.js";
+import { OutPace } from "./out-pace.js";
 import { Outlet } from "./outlet.js";
 
 export interface ConnectionSetup {
@@ -21,6 +22,8 @@ export interface ConnectionSetup {
   readonly codec: FaceCodec;
   readonly face: string;
   readonly idleTimeoutMs: number;
+  /** Audio is sent no sooner than so long before it is played. */
+  readonly audioLeadMs?: number | undefined;
   readonly limits: TransportLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -56,11 +59,15 @@ export class Connection {
   #endedByServer = false;
 
   constructor(setup: ConnectionSetup) {
-    const { socket, codec, limits, metrics } = setup;
+    const { socket, codec, limits, metrics, audioLeadMs } = setup;
     this.#setup = setup;
     this.#logger = setup.logger.child({ face: setup.face });
     this.#bornMs = this.#nowMs();
-    this.#outlet = new Outlet(socket, codec, limits, metrics);
+    const pacing =
+      audioLeadMs === undefined
+        ? undefined
+        : { pace: new OutPace(audioLeadMs, limits.pacedBytes), nowMs: () => this.#nowMs() };
+    this.#outlet = new Outlet(socket, codec, limits, metrics, pacing);
     this.#gate = new InputGate(socket, limits, metrics, this.#bornMs);
     this.#liveness = new Liveness(limits, setup.idleTimeoutMs, this.#bornMs);
   }
@@ -295,6 +302,7 @@ export class Connection {
     const { face, metrics, onGone } = this.#setup;
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
+    this.#outlet.drop();
     if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");
     metrics.connectionClosed(face, code, this.#endedByServer ? "server" : "client");
     const durationMs = Math.round(this.#nowMs() - this.#bornMs);

@@ -22,6 +22,8 @@ export interface Guest {
   readonly messageBytes: number | undefined;
   /** Silence that ends the call, if it is not the server's own. */
   readonly idleTimeoutMs: number | undefined;
+  /** Audio is sent no sooner than so long before it is played. */
+  readonly audioLeadMs: number | undefined;
   readonly refusal: SyrinxError | undefined;
 }
 
@@ -79,7 +81,7 @@ export class Reception {
       refuseUpgrade(socket, outcome.http.status, outcome.http.body, outcome.http.headers);
       return false;
     }
-    const { headers = {}, idleTimeoutMs } = outcome.accepted ? outcome : {};
+    const { headers = {}, idleTimeoutMs, audioLeadMs } = outcome.accepted ? outcome : {};
     const { messageBytes } = face;
     let isAccepted = false;
     this.#upgradeFor(messageBytes)(
@@ -92,7 +94,8 @@ export class Reception {
         socket.off("error", dropSocket);
         const refusal = outcome.accepted ? undefined : outcome.error;
         const codec = outcome.createCodec();
-        this.#setup.onGuest({ socket: webSocket, codec, face: face.name, messageBytes, idleTimeoutMs, refusal });
+        const guest = { socket: webSocket, codec, face: face.name, messageBytes, idleTimeoutMs, audioLeadMs, refusal };
+        this.#setup.onGuest(guest);
       },
     );
     return isAccepted;

@@ -192,13 +192,14 @@ class CallServer implements RunningServer {
     return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
   }
 
-  #admit({ socket, codec, face, refusal, messageBytes, idleTimeoutMs }: Guest): void {
+  #admit({ socket, codec, face, refusal, messageBytes, idleTimeoutMs, audioLeadMs }: Guest): void {
     const connection: Connection = new Connection({
       runtime: this.#runtime,
       socket,
       codec,
       face,
       idleTimeoutMs: idleTimeoutMs ?? this.#facts.idleTimeoutMs,
+      audioLeadMs,
       limits: messageBytes === undefined ? this.#limits : { ...this.#limits, messageBytes },
       clock: this.#clock,
       logger: this.#logger,

@@ -203,7 +203,7 @@ function planOf({ graphs = ["echo", "assistant"], server = {}, routes = ANY_GRAP
   const graph = (name: string): PlanGraph => ({
     name,
     nodes: [],
-    accepts: ["audio.in", "text"],
+    accepts: ["audio.in", "text", "ask"],
     finalizeEdges: [],
     terminalEdges: [],
     hasAgent: false,

@@ -82,6 +82,11 @@ export interface Accepted {
   readonly headers?: Readonly<Record<string, string>>;
   /** Silence of the client that ends the call, where the protocol says so; the codec's `end` hears reason `idle`. */
   readonly idleTimeoutMs?: number;
+  /**
+   * Audio is sent no sooner than so long before it is played, for clients that cannot drop what they hold when they are
+   * interrupted. Absent: at once.
+   */
+  readonly audioLeadMs?: number;
   createCodec(): FaceCodec;
 }
 
