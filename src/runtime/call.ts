@@ -201,6 +201,8 @@ export class CallImpl implements Call, HubCall {
   }
 
   receive(view: FrameView): void {
+    // There is still something to say.
+    if (this.#state === "closing") this.#closeTimer?.refresh();
     this.#events.receive(view);
   }
 

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { TLSSocket } from "node:tls";
 import type { Plan } from "../config/plan.js";
 import type { FaceRequest, GraphFacts } from "./faces/face.js";
 import type { Route } from "./routes.js";
 
 /** What faces may know of each graph of a plan, by name. */
 export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
+  const models = new Map(plan.models.map(({ name, family, options }) => [name, { name, family, options }]));
   return new Map(
     plan.graphs.map(({ name, accepts, hasAgent, nodes }) => [
       name,
@@ -16,8 +18,9 @@ export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
         hasAgent,
         takesQuestions: accepts.includes("ask"),
         nodes: nodes.map((index) => {
-          const { name: node, actor, options } = plan.nodes[index]!;
-          return { name: node, actor, options };
+          const { name: node, actor, options, model } = plan.nodes[index]!;
+          const facts = model === undefined ? undefined : models.get(model);
+          return { name: node, actor, options, ...(facts === undefined ? {} : { model: facts }) };
         }),
       },
     ]),
@@ -43,6 +46,7 @@ export function faceRequestOf(
     query: new URLSearchParams((request.url ?? "").slice(path.length + 1)),
     headers,
     subprotocols: subprotocols.filter((name) => name !== ""),
+    isEncrypted: request.socket instanceof TLSSocket,
     graph: route.graph,
     graphs: route.anyGraph || route.graph === undefined ? [...facts.keys()] : [route.graph],
     facts,

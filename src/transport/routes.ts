@@ -15,6 +15,16 @@ export interface Route {
 
 export type Routes = ReadonlyMap<string, Route>;
 
+/** The route of a path, or the one that serves everything right below its own path. */
+export function findRoute(routes: Routes, path: string): Route | undefined {
+  const exact = routes.get(path);
+  if (exact !== undefined) return exact;
+  for (const [prefix, route] of routes) {
+    if (route.face.rest?.isPrefix === true && path.startsWith(`${prefix}/`)) return route;
+  }
+  return undefined;
+}
+
 /** Throws ROUTE_INVALID. */
 export function buildRoutes(plan: Plan, faces: ReadonlyMap<string, Face> = FACES): Routes {
   const routes = new Map<string, Route>();

@@ -18,8 +18,17 @@ export interface GraphFacts {
   readonly hasAgent: boolean;
   /** Its agent answers questions in writing too. */
   readonly takesQuestions: boolean;
-  /** In topological order; `options` as the actor's schema parsed them. */
-  readonly nodes: readonly { readonly name: string; readonly actor: string; readonly options: unknown }[];
+  /** In topological order. */
+  readonly nodes: readonly NodeFacts[];
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly actor: string;
+  /** As the actor's schema parsed them. */
+  readonly options: unknown;
+  /** `options` as the family's schema parsed them. */
+  readonly model?: { readonly name: string; readonly family: string; readonly options: unknown };
 }
 
 /** What is known of a client when it knocks. */
@@ -29,10 +38,14 @@ export interface FaceRequest {
   /** `GET` for a WebSocket. */
   readonly method: string;
   readonly path: string;
+  /** Keys are taken out before a face sees it: of the query, the headers and the subprotocols. */
   readonly query: URLSearchParams;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Of `token, KEY` and `bearer, KEY` the first stays, of `syrinx.key.KEY` what stands before the last dot. */
   readonly subprotocols: readonly string[];
+  /** The client speaks TLS to this server itself. Absent: it does not. */
+  readonly isEncrypted?: boolean;
   /** The graph that the client gets if it names none. */
   readonly graph: string | undefined;
   /** The graphs that it may name. */
@@ -59,8 +72,11 @@ export interface Face {
   readonly name: string;
   /** Checks a route's options when the server starts. Throws what zod throws. */
   parseOptions(options: Readonly<Record<string, unknown>>): unknown;
-  /** The API key, where this protocol carries it in a place of its own (a subprotocol, the query). */
-  credential?(request: FaceRequest): string | undefined;
+  /**
+   * Clients may give their key in the first message, as {@link ClientMessage} `credential`. Without a key the upgrade is
+   * then let through, messages are no larger than the transport's own limit, and nothing but the credential is heard.
+   */
+  readonly credentialInMessage?: boolean;
   /** Before the upgrade. Must not throw. Absent: the face has no WebSocket. */
   negotiate?(request: FaceRequest, server: ServerFacts): Accepted | Refused;
   /** Requests that are no upgrade. Absent: there are none. */
@@ -115,6 +131,8 @@ export const CHANNELS_MAX = 8;
 
 /** What a client can say, whatever protocol it speaks. */
 export type ClientMessage =
+  /** A key or token. Nothing happens if one was given in the handshake. */
+  | { readonly type: "credential"; readonly value: string }
   /** Opens the call, where its options come in a message. The first one, once. */
   | { readonly type: "open"; readonly request: CallRequest }
   /** s16 mono at the rate of the call's input. May be a view into the message's memory: valid until the next decode. */

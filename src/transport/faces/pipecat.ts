@@ -11,7 +11,7 @@ import { SyrinxError } from "../../base/errors.js";
 import type { Accepted, Face, FaceRequest, Refused, ServerFacts } from "./face.js";
 import { quote } from "./native-messages.js";
 import { type Agreed, PipecatCodec } from "./pipecat-codec.js";
-import type { HttpAnswer, RestJob } from "./rest.js";
+import type { HttpAnswer, RestJob, Tickets } from "./rest.js";
 
 /** What Pipecat's own transports let through. */
 export const PIPECAT_MESSAGE_BYTES = 1024 * 1024;
@@ -36,7 +36,6 @@ export const pipecat: Face = {
   name: "pipecat",
   messageBytes: PIPECAT_MESSAGE_BYTES,
   parseOptions: (options) => routeOptions.parse(options),
-  credential: ({ query }) => query.get("token") ?? query.get("api_key") ?? undefined,
   negotiate(request, server) {
     try {
       return accept(request, server);
@@ -46,7 +45,7 @@ export const pipecat: Face = {
   },
   rest: {
     methods: ["POST"],
-    job: (request): RestJob => ({ kind: "answer", answer: whereToConnect(request) }),
+    job: (request, _body, tickets): RestJob => ({ kind: "answer", answer: whereToConnect(request, tickets) }),
   },
 };
 
@@ -98,14 +97,19 @@ function rateOf(query: URLSearchParams, name: string): number | undefined {
 /** A host and port, so that what stands in a header is no part of somebody else's address. */
 const HOST = /^[\w.-]+(:\d{1,5})?$|^\[[0-9a-fA-F:.]+\](:\d{1,5})?$/;
 
-/** `ws_url` and nothing else: the client refuses keys that it does not know. The query goes along: it may name the graph. */
-function whereToConnect({ headers, path, query }: FaceRequest): HttpAnswer {
+/** How long the client may take from the answer to its connection. */
+const TOKEN_MS = 60_000;
+
+/** No other keys than these: the client refuses them. The query goes along: it may name the graph. */
+function whereToConnect({ headers, path, query, isEncrypted = false }: FaceRequest, tickets?: Tickets): HttpAnswer {
   // Behind a proxy, what the client itself sees.
   const host = firstOf(headers["x-forwarded-host"]) ?? headers.host ?? "";
   if (!HOST.test(host)) throw new SyrinxError("HTTP_REQUEST", { problem: "it does not say which host it was sent to" });
-  const scheme = firstOf(headers["x-forwarded-proto"]) === "https" ? "wss" : "ws";
+  const isSecure = isEncrypted || firstOf(headers["x-forwarded-proto"]) === "https";
   const search = query.size === 0 ? "" : `?${query}`;
-  const body = JSON.stringify({ ws_url: `${scheme}://${host}${path}${search}` });
+  const token = tickets?.issue(TOKEN_MS);
+  const url = `${isSecure ? "wss" : "ws"}://${host}${path}${search}`;
+  const body = JSON.stringify({ ws_url: url, ...(token === undefined ? {} : { token }) });
   return { status: 200, contentType: "application/json", body };
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { startServer } from "../../../src/transport/server.js";
 import { FakeRuntime } from "../../support/fake-runtime.js";
+import { plainKeys } from "../../support/keys.js";
 import { PipecatTestClient } from "../../support/pipecat-client.js";
 import { audioFrame, rtviFrame, wire } from "../../support/pipecat-wire.js";
 import { ramp } from "../../support/test-socket.js";
@@ -147,4 +148,41 @@ describe("a Pipecat client over a socket", { timeout: 20_000 }, () => {
       assert.deepEqual(await lost.closed, { code: 4001, reason: "CALL_GRAPH_UNKNOWN" });
       assert.match((lost.heard[0] as { data: { error: string } }).data.error, /nowhere/);
     }));
+});
+
+describe("where to connect", () => {
+  const routes = [{ path: "/v1/pipecat", face: "pipecat", graph: "assistant", options: {} }];
+  const start = async (url: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${url}/v1/pipecat`, { method: "POST", headers, body: "{}" });
+
+  test("is told with a token for one connection, where a key is needed", async () => {
+    const key = "a-key-of-this-server";
+    const runtime = new FakeRuntime({ routes, server: { apiKeys: plainKeys(key) } });
+    const server = await startServer(runtime);
+    try {
+      assert.equal((await start(server.url)).status, 401);
+      const answer = (await (await start(server.url, { authorization: `Bearer ${key}` })).json()) as {
+        ws_url: string;
+        token: string;
+      };
+      assert.deepEqual(Object.keys(answer), ["ws_url", "token"]);
+      assert.equal(answer.ws_url, `${server.url.replace(/^http/, "ws")}/v1/pipecat`);
+      const client = await new PipecatTestClient(server.url, `/v1/pipecat?token=${answer.token}`).ready();
+      await assert.rejects(new PipecatTestClient(server.url, `/v1/pipecat?token=${answer.token}`).ready());
+      client.ws.terminate();
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("is told without one, where none is", async () => {
+    const server = await startServer(new FakeRuntime({ routes }));
+    try {
+      const answer = await start(server.url, { "content-type": "application/json" });
+      assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "application/json"]);
+      assert.deepEqual(Object.keys((await answer.json()) as object), ["ws_url"]);
+    } finally {
+      await server.close();
+    }
+  });
 });

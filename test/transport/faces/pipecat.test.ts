@@ -108,15 +108,11 @@ describe("pipecat negotiation", () => {
     });
   });
 
-  test("finds the token where the client puts it", () => {
-    assert.equal(pipecat.credential!(request("token=a&api_key=b")), "a");
-    assert.equal(pipecat.credential!(request("api_key=b")), "b");
-    assert.equal(pipecat.credential!(request()), undefined);
-  });
-
   test("tells by POST where to connect, with the address as the client knows it", () => {
-    const where = (headers: FaceRequest["headers"], query = ""): unknown => {
-      const job = pipecat.rest!.job(request(query, { method: "POST", headers }), { kind: "json", value: { any: 1 } });
+    const where = (headers: FaceRequest["headers"], query = "", token?: string, isEncrypted = false): unknown => {
+      const body = { kind: "json", value: { any: 1 } } as const;
+      const knock = request(query, { method: "POST", headers, isEncrypted });
+      const job = pipecat.rest!.job(knock, body, { issue: () => token });
       assert.ok(job.kind === "answer" && typeof job.answer.body === "string");
       assert.equal(job.answer.status, 200);
       return JSON.parse(job.answer.body);
@@ -129,6 +125,10 @@ describe("pipecat negotiation", () => {
     });
     assert.deepEqual(where({ host, "x-forwarded-host": "a.example", "x-forwarded-proto": "https" }), {
       ws_url: "wss://a.example/v1/pipecat",
+    });
+    assert.deepEqual(where({ host }, "", "syxt_1", true), {
+      ws_url: "wss://voice.example:8080/v1/pipecat",
+      token: "syxt_1",
     });
     assert.deepEqual(where({ host: "[::1]:8080" }), { ws_url: "ws://[::1]:8080/v1/pipecat" });
     for (const bad of ["", "a b", "x/y", "x?y", "x@y", "x#y"]) {
