@@ -33,9 +33,12 @@ async function hear(stream: stt.SpeechStream, name: Sample): Promise<stt.SpeechE
     await new Promise((resolve) => setTimeout(resolve, FRAME_MS / 2));
   }
   stream.flush();
-  stream.endInput();
   const events: stt.SpeechEvent[] = [];
-  for await (const event of stream) events.push(event);
+  for await (const event of stream) {
+    events.push(event);
+    // The recording ends with silence enough for a final; what comes behind the end of input is lost to the client.
+    if (event.type === SpeechEventType.FINAL_TRANSCRIPT) stream.endInput();
+  }
   return events;
 }
 
