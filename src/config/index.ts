@@ -15,7 +15,5 @@ export {
   DEFAULT_ROUTE,
   FACE_NAMES,
   PLANNED_FACES,
-  PULL_POLICIES,
-  type PullPolicy,
   RESERVED_ROUTES,
 } from "./schema.js";

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { LIMITS } from "../base/limits.js";
 import { DEFAULT_SESSION, OPTIMISE_LEVELS } from "../gpu/session-settings.js";
+import { PULL_POLICIES } from "./pull-policy.js";
 
 /** Bounds that only a configuration can pass. At each: problem `invalid-value`. */
 export const CONFIG_LIMITS = {
@@ -38,10 +39,6 @@ export const PLANNED_FACES: readonly string[] = [
 /** Paths that the server answers itself. */
 export const RESERVED_ROUTES: readonly string[] = ["/livez", "/readyz", "/metrics", "/v1/capacity"];
 export const DEFAULT_ROUTE = "/v1/call";
-
-/** What happens to a model of the catalogue that is not in the cache. */
-export const PULL_POLICIES = ["never", "missing"] as const;
-export type PullPolicy = (typeof PULL_POLICIES)[number];
 
 export const NAME_PATTERN = /^[a-z][a-z0-9-]*$/;
 export const NAME_CHARS_MAX = 64;

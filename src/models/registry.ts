@@ -43,6 +43,11 @@ export async function loadFamily(name: string): Promise<AnyFamily | undefined> {
   return own.get(name) ?? (await BUILT_IN.get(name)?.());
 }
 
+/** Whether there is a family of this name; loads none. */
+export function hasFamily(name: string): boolean {
+  return own.has(name) || BUILT_IN.has(name);
+}
+
 /** All of the package's. */
 export function loadBuiltIn(): Promise<AnyFamily[]> {
   return Promise.all(Array.from(BUILT_IN.values(), (load) => load()));
