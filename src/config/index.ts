@@ -1,6 +1,13 @@
 export { describePlan, ringPairs } from "./describe.js";
-export { configJsonSchema } from "./json-schema.js";
-export { checkConfig, type LoadedConfig, type LoadOptions, loadConfig, loadConfigText, moduleUrls } from "./load.js";
+export {
+  checkConfig,
+  familiesOf,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+  loadConfigText,
+  moduleUrls,
+} from "./load.js";
 export * from "./plan.js";
 export {
   ConfigError,

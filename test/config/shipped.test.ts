@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { packageRoot } from "../../src/base/package-root.js";
-import { configJsonSchema, formatProblems, loadConfig, type Plan, REAL_REGISTRIES } from "../../src/config/index.js";
+import { formatProblems, loadConfig, type Plan, REAL_REGISTRIES } from "../../src/config/index.js";
+import { configJsonSchema } from "../../src/config/json-schema.js";
 import type { JsonSchema } from "../../src/config/schema-nav.js";
 
 const folder = join(packageRoot(), "configs");

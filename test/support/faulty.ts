@@ -6,7 +6,6 @@ import { z } from "zod";
 import { type ActorInstance, defineActor, perFrame } from "../../src/actors/define.js";
 import { AssertionFailure } from "../../src/base/assert.js";
 import type { Plan } from "../../src/config/plan.js";
-import { findFamily } from "../../src/models/all-families.js";
 import {
   type DenoiseModel,
   defineFamily,
@@ -15,6 +14,7 @@ import {
   type TtsModel,
   type VadModel,
 } from "../../src/models/family.js";
+import { loadFamily } from "../../src/models/registry.js";
 
 /** When to fail. The unit is the family's: windows of a VAD or a denoiser, accepted samples of a recogniser, clauses of a voice. */
 export interface Fault {
@@ -56,7 +56,7 @@ class Fuse {
 }
 
 const openReal = async (family: string, { real }: FaultyOptions, context: FamilyContext): Promise<unknown> =>
-  findFamily(family)!.open(real, context);
+  (await loadFamily(family))!.open(real, context);
 
 /** The same object but for one method. */
 function withMethod<T extends object>(target: T, overrides: Partial<T>): T {

@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { loadConfigText } from "../../src/config/load.js";
 import type { Plan } from "../../src/config/plan.js";
 import type { CallEvent, VadEvent } from "../../src/frames/events.js";
+import { loadFamily } from "../../src/models/registry.js";
 import type { RuntimeImpl } from "../../src/runtime/runtime.js";
 import { gtcrnGraph } from "../models/filter-graphs.js";
 import { FAULTY_MODULE, sabotaged } from "../support/faulty.js";
@@ -36,6 +37,7 @@ describe("a graph that cleans its caller's audio", { timeout: 60_000 }, () => {
       "  plain:",
       "    - vad: { model: vad }",
     ].join("\n");
+    await Promise.all(["gtcrn", "starter-vad"].map(loadFamily));
     plan = loadConfigText(text, "clean.yaml", { baseFolder: folder }).plan;
     speech = joined(await readSample("timer.wav"), silence(500));
   });

@@ -3,7 +3,7 @@ import { before, describe, test } from "node:test";
 import { loadConfig } from "../../src/config/load.js";
 import type { Plan } from "../../src/config/plan.js";
 import type { CallEvent } from "../../src/frames/events.js";
-import { importModules } from "../../src/runtime/modules.js";
+import { importNamed } from "../../src/runtime/import-named.js";
 import type { RuntimeImpl } from "../../src/runtime/runtime.js";
 import { FAULTY_MODULE, sabotaged } from "../support/faulty.js";
 import { eventsUntil, startPlan } from "../support/runtimes.js";
@@ -61,7 +61,7 @@ describe("a worker with a real model that dies", { timeout: 90_000 }, () => {
   let undisturbed: Told;
 
   before(async () => {
-    await importModules([FAULTY_MODULE]);
+    await importNamed(CONFIG, {}, [FAULTY_MODULE]);
     plan = loadConfig(CONFIG, {}).plan;
     question = joined(await readSample("timer.wav"), silence(500));
     const runtime = await startPlan({ ...plan, modules: [FAULTY_MODULE] });

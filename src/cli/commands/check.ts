@@ -30,10 +30,10 @@ async function check(config: string, options: { readonly json?: boolean }): Prom
 
 /** With the configuration's own modules imported first; if they cannot be, that is the problem. */
 async function problemsOf(config: string): Promise<readonly ConfigProblem[]> {
-  const { checkConfig, moduleUrls } = await import("../../config/index.js");
-  const { importModules } = await import("../../runtime/modules.js");
+  const { checkConfig } = await import("../../config/index.js");
+  const { importNamed } = await import("../../runtime/import-named.js");
   try {
-    await importModules(moduleUrls(config));
+    await importNamed(config);
   } catch (error) {
     if (isSyrinxError(error) && error.code === "CONFIG_INVALID") return checkConfig(config).problems;
     throw error;
@@ -61,9 +61,9 @@ interface GraphOptions {
 }
 
 async function graph(config: string, options: GraphOptions): Promise<void> {
-  const { describePlan, loadConfig, moduleUrls } = await import("../../config/index.js");
-  const { importModules } = await import("../../runtime/modules.js");
-  await importModules(moduleUrls(config));
+  const { describePlan, loadConfig } = await import("../../config/index.js");
+  const { importNamed } = await import("../../runtime/import-named.js");
+  await importNamed(config);
   const { plan } = loadConfig(config);
   if (options.json === true) {
     const { apiKeys: _secret, ...server } = plan.server;
@@ -82,7 +82,7 @@ export function addSchema(program: Command): void {
     .option("-o, --output <file>", "write to a file instead")
     .addHelpText("after", "\nExamples:\n  syrinx schema -o schema.json\n")
     .action(async (options: { readonly output?: string }) => {
-      const { configJsonSchema } = await import("../../config/index.js");
+      const { configJsonSchema } = await import("../../config/json-schema.js");
       const text = `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
       if (options.output === undefined) process.stdout.write(text);
       else await writeFile(options.output, text);

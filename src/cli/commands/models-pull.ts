@@ -45,9 +45,9 @@ export async function pull(names: readonly string[], options: PullCommandOptions
 
 /** What the graphs of a configuration run. */
 async function modelsOf(config: string): Promise<string[]> {
-  const { loadConfig, moduleUrls } = await import("../../config/index.js");
-  const { importModules } = await import("../../runtime/modules.js");
-  await importModules(moduleUrls(config));
+  const { loadConfig } = await import("../../config/index.js");
+  const { importNamed } = await import("../../runtime/import-named.js");
+  await importNamed(config);
   const { plan } = loadConfig(config, { pull: "missing" });
   const used = new Set(plan.nodes.map((node) => node.model));
   return plan.models.flatMap(({ name, catalogue }) => (catalogue !== undefined && used.has(name) ? [catalogue] : []));
