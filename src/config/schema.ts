@@ -150,6 +150,10 @@ const modelKeys = z.strictObject({
     .max(CONFIG_LIMITS.replicas)
     .default(1)
     .describe("Workers that each own a copy. A call stays with one."),
+  standby: z
+    .boolean()
+    .default(false)
+    .describe("Keep a second copy open for each worker, to take over at once when it dies. Twice the memory."),
   batch: z
     .strictObject({
       max: z.int().min(1).max(CONFIG_LIMITS.batchRows).default(32).describe("The most calls in one step."),

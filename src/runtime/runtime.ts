@@ -131,6 +131,7 @@ export class RuntimeImpl implements Runtime {
       throw startFailure(this.plan.workers[failed]!.name, (outcomes[failed] as PromiseRejectedResult).reason);
     }
     this.#isStarted = true;
+    for (const worker of this.#workers) worker.settled();
   }
 
   async open(graphName: string, options: OpenOptions = {}): Promise<Call> {
