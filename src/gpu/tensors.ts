@@ -57,10 +57,9 @@ export function maskTensor(lengths: readonly number[], width: number): OnnxTenso
   return new Tensor("int64", mask, [lengths.length, width]);
 }
 
-/** A tensor with a dimension of 0: what a cache is before the first step. */
-export function emptyTensor(type: FloatType, dims: readonly number[]): OnnxTensor {
-  assert(dims.includes(0), "an empty tensor has a dimension of 0");
-  return floatTensor(type, new Float32Array(0), dims);
+/** Zeros, of which there are none if a dimension is 0: what a cache is before the first step. */
+export function zeroFloats(type: FloatType, dims: readonly number[]): OnnxTensor {
+  return floatTensor(type, new Float32Array(product(dims)), dims);
 }
 
 /** The values of a float tensor: its own memory if it is float32, else converted. */

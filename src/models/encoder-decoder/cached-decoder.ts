@@ -5,7 +5,7 @@
  */
 import { assert } from "../../base/assert.js";
 import type { OnnxTensor, OnnxTensors } from "../../gpu/batch-buffers.js";
-import { emptyTensor, floatsOf, integerTensor, keepRows } from "../../gpu/tensors.js";
+import { floatsOf, integerTensor, keepRows, zeroFloats } from "../../gpu/tensors.js";
 import type { DecoderFile, DecoderForm } from "./form.js";
 
 /** What the encoder says about a batch, under the names of the decoder's inputs. */
@@ -55,9 +55,10 @@ export class CachedDecoder {
       tokens.every(({ length }) => length === width),
       "rows of a batch have equally many tokens",
     );
+    const tokensBefore = this.#tokenCount;
     this.#tokenCount += width;
     const ids = integerTensor(file.tokens.type, tokens.flat(), [this.#rows, width]);
-    const extras = form.extras({ isFirst, tokenCount: this.#tokenCount });
+    const extras = form.extras({ isFirst, tokenCount: this.#tokenCount, tokensBefore });
     const feeds = { [file.tokens.name]: ids, ...this.#heardFor(file), ...this.#carriedIn(isFirst), ...extras };
     const wanted = isLast ? [] : form.carried.filter(({ isFixed }) => isFirst || !isFixed);
     const watched = isLast ? [] : (form.watched ?? []);
@@ -96,9 +97,9 @@ export class CachedDecoder {
 
   #carriedIn(isFirst: boolean): OnnxTensors {
     const feeds: OnnxTensors = {};
-    for (const { input, empty } of this.#form.carried) {
+    for (const { input, first } of this.#form.carried) {
       if (!isFirst) feeds[input] = this.#cache.get(input)!;
-      else if (empty !== undefined) feeds[input] = emptyTensor(empty.type, empty.dims(this.#rows));
+      else if (first !== undefined) feeds[input] = zeroFloats(first.type, first.dims(this.#rows));
     }
     return feeds;
   }

@@ -20,8 +20,8 @@ export interface Carried {
   readonly batchAxis: number;
   /** What the encoder heard: the first step says it, and all later ones are given the same. */
   readonly isFixed: boolean;
-  /** What the first step is given, if its file has the input: nothing, in these dimensions for so many rows. */
-  readonly empty?: { readonly type: FloatType; dims(rows: number): readonly number[] };
+  /** What the first step is given, if its file has the input: zeros, in these dimensions for so many rows; mostly none. */
+  readonly first?: { readonly type: FloatType; dims(rows: number): readonly number[] };
 }
 
 /** What a step's further inputs may depend on. */
@@ -29,6 +29,8 @@ export interface StepState {
   readonly isFirst: boolean;
   /** Tokens of a row, those of this step included. */
   readonly tokenCount: number;
+  /** Those of the steps before. */
+  readonly tokensBefore: number;
 }
 
 export interface DecoderFile {
@@ -64,7 +66,7 @@ export function mergedForm(model: OnnxModel, family: string): DecoderForm {
   return {
     first: file,
     later: file,
-    carried: pasts.map((past) => ({ ...carriedOf(past), empty: emptyOf(past, model.path, family) })),
+    carried: pasts.map((past) => ({ ...carriedOf(past), first: emptyOf(past, model.path, family) })),
     batchMax: Number.POSITIVE_INFINITY,
     extras: ({ isFirst }): OnnxTensors => (hasBranch ? { use_cache_branch: boolTensor(!isFirst, [1]) } : {}),
   };
@@ -104,7 +106,7 @@ function carriedOf({ name }: DeclaredTensor): Carried {
   return { input: name, output: presentOf(name), batchAxis: 0, isFixed: KEY_VALUE.exec(name)?.[1] === "encoder" };
 }
 
-function emptyOf({ name, type, dims }: DeclaredTensor, path: string, family: string): Carried["empty"] {
+function emptyOf({ name, type, dims }: DeclaredTensor, path: string, family: string): Carried["first"] {
   const [, heads, , size] = dims;
   if (typeof heads !== "number" || typeof size !== "number" || !isFloatType(type)) {
     const difference = `input ${name}: expected fixed numbers of heads and of values in each, found free ones`;

@@ -171,7 +171,7 @@ function decoderForm(
       output: `out_${input}`,
       batchAxis: 1,
       isFixed: false,
-      empty,
+      first: empty,
     })),
     batchMax: 1,
     extras: () => ({}),
