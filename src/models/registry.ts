@@ -16,7 +16,7 @@ const BUILT_IN: ReadonlyMap<string, () => Promise<AnyFamily>> = new Map([
   ["gtcrn", async () => (await import("./gtcrn.js")).gtcrnFamily as AnyFamily],
   ["kitten", async () => (await import("./kitten.js")).kittenFamily as AnyFamily],
   ["kokoro", async () => (await import("./kokoro.js")).kokoroFamily as AnyFamily],
-  ["moonshine", async () => (await import("./moonshine.js")).moonshineFamily as AnyFamily],
+  ["moonshine", async () => (await import("./moonshine/index.js")).moonshineFamily as AnyFamily],
   ["moonshine-spelling", async () => (await import("./moonshine-spelling.js")).moonshineSpellingFamily as AnyFamily],
   [
     "moonshine-streaming",

@@ -6,7 +6,7 @@
 import { assert } from "../../base/assert.js";
 import type { OnnxTensor, OnnxTensors } from "../../gpu/batch-buffers.js";
 import { floatsOf, integerTensor, keepRows, zeroFloats } from "../../gpu/tensors.js";
-import type { DecoderFile, DecoderForm } from "./form.js";
+import type { Carried, DecoderFile, DecoderForm } from "./form.js";
 
 /** What the encoder says about a batch, under the names of the decoder's inputs. */
 export type Heard = Readonly<Record<string, { readonly tensor: OnnxTensor; readonly batchAxis: number }>>;
@@ -62,8 +62,9 @@ export class CachedDecoder {
     const feeds = { [file.tokens.name]: ids, ...this.#heardFor(file), ...this.#carriedIn(isFirst), ...extras };
     const wanted = isLast ? [] : form.carried.filter(({ isFixed }) => isFirst || !isFixed);
     const watched = isLast ? [] : (form.watched ?? []);
-    const outputs = await file.model.run(feeds, [file.logits, ...wanted.map(({ output }) => output), ...watched]);
-    for (const { input, output } of wanted) this.#cache.set(input, outputs[output]!);
+    const outputOf = ({ output, firstOutput }: Carried) => (isFirst ? (firstOutput ?? output) : output);
+    const outputs = await file.model.run(feeds, [file.logits, ...wanted.map(outputOf), ...watched]);
+    for (const carried of wanted) this.#cache.set(carried.input, outputs[outputOf(carried)]!);
     const logits = outputs[file.logits]!;
     return {
       data: floatsOf(logits),
@@ -86,11 +87,11 @@ export class CachedDecoder {
     this.#rows = rows.length;
   }
 
-  #heardFor({ model }: DecoderFile): OnnxTensors {
+  #heardFor({ model, heard: names }: DecoderFile): OnnxTensors {
     const feeds: OnnxTensors = {};
-    for (const { name } of model.inputs) {
-      const heard = this.#heard.get(name);
-      if (heard !== undefined) feeds[name] = heard.tensor;
+    for (const [name, { tensor }] of this.#heard) {
+      const input = names?.[name] ?? name;
+      if (model.inputs.some((declared) => declared.name === input)) feeds[input] = tensor;
     }
     return feeds;
   }

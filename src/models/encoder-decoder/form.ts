@@ -17,6 +17,8 @@ import { boolTensor, type FloatType, type IntegerType, isFloatType, isIntegerTyp
 export interface Carried {
   readonly input: string;
   readonly output: string;
+  /** What the first file calls the output, if not the same. */
+  readonly firstOutput?: string;
   readonly batchAxis: number;
   /** What the encoder heard: the first step says it, and all later ones are given the same. */
   readonly isFixed: boolean;
@@ -37,6 +39,8 @@ export interface DecoderFile {
   readonly model: OnnxModel;
   readonly tokens: { readonly name: string; readonly type: IntegerType };
   readonly logits: string;
+  /** What the file calls inputs of what the encoder heard, if not as they are known. */
+  readonly heard?: Readonly<Record<string, string>>;
 }
 
 export interface DecoderForm {
