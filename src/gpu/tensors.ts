@@ -15,6 +15,11 @@ export function isIntegerType(type: string): type is IntegerType {
   return type === "int32" || type === "int64";
 }
 
+/** int64 or int32, as a file declares an input; int64 if it declares something else, which a check will tell. */
+export function integerTypeOf(declared: { readonly type: string } | undefined): IntegerType {
+  return declared !== undefined && isIntegerType(declared.type) ? declared.type : "int64";
+}
+
 /** Over `values` itself if it is float32; they must not change while a model runs. */
 export function floatTensor(type: FloatType, values: Float32Array, dims: readonly number[]): OnnxTensor {
   if (type === "float32") return new Tensor(type, values, dims);

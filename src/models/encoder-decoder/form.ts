@@ -11,7 +11,7 @@ import { SyrinxError } from "../../base/errors.js";
 import type { OnnxTensors } from "../../gpu/batch-buffers.js";
 import { type DeclaredTensor, type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { boolTensor, type FloatType, type IntegerType, isFloatType, isIntegerType } from "../../gpu/tensors.js";
+import { boolTensor, type FloatType, type IntegerType, integerTypeOf, isFloatType } from "../../gpu/tensors.js";
 
 /** An output that is an input of the next step. */
 export interface Carried {
@@ -97,8 +97,10 @@ export function twoFileForm(first: OnnxModel, later: OnnxModel, family: string):
 }
 
 function fileOf(model: OnnxModel): DecoderFile {
-  return { model, tokens: { name: "input_ids", type: integerTypeOf(model, "input_ids") }, logits: "logits" };
+  return { model, tokens: { name: "input_ids", type: integerTypeOf(inputOf(model, "input_ids")) }, logits: "logits" };
 }
+
+const inputOf = ({ inputs }: OnnxModel, input: string) => inputs.find(({ name }) => name === input);
 
 function keyValues(model: OnnxModel): DeclaredTensor[] {
   return model.inputs.filter(({ name }) => KEY_VALUE.test(name));
@@ -119,12 +121,6 @@ function emptyOf({ name, type, dims }: DeclaredTensor, path: string, family: str
   return { type, dims: (rows) => [rows, heads, 0, size] };
 }
 
-/** An input's integer type as declared; int64, so that the difference is told, if it has none. */
-export function integerTypeOf(model: OnnxModel, input: string): IntegerType {
-  const type = model.inputs.find(({ name }) => name === input)?.type ?? "";
-  return isIntegerType(type) ? type : "int64";
-}
-
 /** A tensor's float type as declared; float32, so that the difference is told, if it has none. */
 export function floatTypeOf(tensors: readonly DeclaredTensor[], name: string): FloatType {
   const type = tensors.find((tensor) => tensor.name === name)?.type ?? "";
@@ -132,7 +128,7 @@ export function floatTypeOf(tensors: readonly DeclaredTensor[], name: string): F
 }
 
 function expectedTokens(model: OnnxModel, count: string | null = "tokens"): ExpectedTensor {
-  return { name: "input_ids", type: integerTypeOf(model, "input_ids"), dims: ["batch", count] };
+  return { name: "input_ids", type: integerTypeOf(inputOf(model, "input_ids")), dims: ["batch", count] };
 }
 
 function expectedLogits(model: OnnxModel): ExpectedTensor {

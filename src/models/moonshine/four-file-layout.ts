@@ -15,7 +15,7 @@ import { seeded } from "../../base/prng.js";
 import type { OnnxTensor } from "../../gpu/batch-buffers.js";
 import { type DeclaredTensor, type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { float32Tensor, type IntegerType, integerTensor, isIntegerType } from "../../gpu/tensors.js";
+import { float32Tensor, integerTensor, integerTypeOf } from "../../gpu/tensors.js";
 import { CachedDecoder, type Heard } from "../encoder-decoder/cached-decoder.js";
 import type { Carried, DecoderFile, DecoderForm } from "../encoder-decoder/form.js";
 import { opening } from "../encoder-decoder/open.js";
@@ -86,10 +86,6 @@ function expectInOrder(
     inputs: expected(model.inputs, inputs, states.in),
     outputs: expected(model.outputs, outputs, states.out),
   });
-}
-
-function integerTypeOf(tensor: DeclaredTensor | undefined): IntegerType {
-  return tensor !== undefined && isIntegerType(tensor.type) ? tensor.type : "int32";
 }
 
 function hearing(preprocess: OnnxModel, encode: OnnxModel): OpenMoonshine["hear"] {

@@ -14,8 +14,8 @@ import { SyrinxError } from "../../base/errors.js";
 import { expectTensors } from "../../gpu/expect-tensors.js";
 import { metadataCount, readOnnxMetadata } from "../../gpu/onnx-metadata.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { type FloatType, floatTensor, int64Tensor } from "../../gpu/tensors.js";
-import { type DecoderForm, floatTypeOf, integerTypeOf } from "../encoder-decoder/form.js";
+import { type FloatType, floatTensor, int64Tensor, integerTypeOf } from "../../gpu/tensors.js";
+import { type DecoderForm, floatTypeOf } from "../encoder-decoder/form.js";
 import { opening } from "../encoder-decoder/open.js";
 import { WHISPER_FRAMES } from "../front-ends/log-mel.js";
 import { type FileSearch, findOnnxFile } from "../model-folder.js";
@@ -117,7 +117,7 @@ function openWhisper(encoder: OnnxModel, decoder: OnnxModel, bins: number): Omit
 }
 
 function decoderForm(model: OnnxModel, heard: FloatType): DecoderForm {
-  const tokens = { name: "tokens", type: integerTypeOf(model, "tokens") } as const;
+  const tokens = { name: "tokens", type: integerTypeOf(model.inputs.find(({ name }) => name === "tokens")) } as const;
   const cache = model.inputs.find(({ name }) => name === `in_${CACHES[0]}`);
   const type = floatTypeOf(model.inputs, `in_${CACHES[0]}`);
   const [layers, , tokensMax, width] = cache?.dims.map((dim) => (typeof dim === "number" ? dim : 0)) ?? [];
