@@ -1,32 +1,15 @@
-import type { Clock } from "../base/clock.js";
 import { isSyrinxError, SyrinxError, toSyrinxError } from "../base/errors.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
 import type { CallEvent } from "../frames/events.js";
-import type { Call, Runtime } from "../runtime/api.js";
 import type { Logger } from "../telemetry/logger.js";
-import { applyToCall, type CallMessage } from "./call-messages.js";
-import type { CallSocket } from "./call-socket.js";
+import { CallGroup } from "./call-group.js";
+import type { CallMessage } from "./call-messages.js";
+import type { ConnectionSetup } from "./connection-setup.js";
 import { DRAIN_ENDING, endingOfCall, endingOfError, faultOf } from "./endings.js";
-import type { CallRequest, ClientMessage, Ending, FaceCodec } from "./faces/face.js";
+import type { CallRequest, ClientMessage, Ending } from "./faces/face.js";
 import { InputGate } from "./input-gate.js";
-import type { TransportLimits } from "./limits.js";
 import { Liveness } from "./liveness.js";
-import type { TransportMetrics } from "./metrics.js";
 import { Outlet } from "./outlet.js";
-
-export interface ConnectionSetup {
-  readonly runtime: Pick<Runtime, "open">;
-  readonly socket: CallSocket;
-  readonly codec: FaceCodec;
-  readonly face: string;
-  readonly idleTimeoutMs: number;
-  readonly limits: TransportLimits;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: TransportMetrics;
-  /** The socket is closed and the call let go. Once. */
-  readonly onGone: () => void;
-}
 
 /**
  * `waiting`: for the message that opens the call. `closing`: the client asked for the end, and the call is still
@@ -34,7 +17,7 @@ export interface ConnectionSetup {
  */
 type State = "waiting" | "opening" | "open" | "closing" | "ended";
 
-/** One WebSocket and its call. Runs on the main thread; never blocks, never throws into the event loop. */
+/** One WebSocket and its call, or its calls: one for each channel of its audio. Runs on the main thread; never blocks, never throws into the event loop. */
 export class Connection {
   readonly #setup: ConnectionSetup;
   readonly #outlet: Outlet;
@@ -42,7 +25,7 @@ export class Connection {
   readonly #liveness: Liveness;
   readonly #bornMs: number;
   #state: State = "waiting";
-  #call: Call | undefined;
+  readonly #calls = new CallGroup();
   /** Its lines carry the call's id once there is one. */
   #logger: Logger;
   #request: CallRequest | undefined;
@@ -55,12 +38,12 @@ export class Connection {
   #endedByServer = false;
 
   constructor(setup: ConnectionSetup) {
-    const { socket, codec, limits, metrics } = setup;
+    const { socket, codec, admission, limits, metrics } = setup;
     this.#setup = setup;
     this.#logger = setup.logger.child({ face: setup.face });
     this.#bornMs = this.#nowMs();
     this.#outlet = new Outlet(socket, codec, limits, metrics);
-    this.#gate = new InputGate(socket, limits, metrics, this.#bornMs);
+    this.#gate = new InputGate(socket, admission, limits, metrics, this.#bornMs);
     this.#liveness = new Liveness(limits, setup.idleTimeoutMs, this.#bornMs);
   }
 
@@ -71,7 +54,7 @@ export class Connection {
 
   /** Listens, and opens the call if the handshake said which. With `refusal`, only tells it and closes. */
   start(refusal?: SyrinxError): void {
-    const { socket, codec, face, metrics } = this.#setup;
+    const { socket, codec, face, admission, metrics } = this.#setup;
     metrics.connectionOpened(face);
     socket.onFault = (closeCode) => this.#onFault(closeCode);
     socket.on("message", (data: Buffer, isBinary: boolean) => this.#onMessage(data, isBinary));
@@ -83,9 +66,8 @@ export class Connection {
     socket.on("error", (error) => this.#logger.debug({ err: error }, "socket error"));
     socket.on("close", (code) => this.#onGone(code));
     if (refusal !== undefined) {
-      metrics.admissionRejected(refusal.code);
-      this.#fail(refusal);
-    } else if (codec.call !== undefined) {
+      this.#reject(refusal);
+    } else if (codec.call !== undefined && !admission.isStranger) {
       void this.#open(codec.call);
     }
   }
@@ -94,7 +76,7 @@ export class Connection {
   drain(): void {
     if (this.#state === "ended") return;
     this.#end(DRAIN_ENDING);
-    this.#call?.abort("RUNTIME_CLOSED");
+    this.#calls.abort("RUNTIME_CLOSED");
   }
 
   /** Cuts the connection without a word. */
@@ -110,7 +92,7 @@ export class Connection {
     this.#gate.tick(nowMs);
     if (this.#state === "closing" && nowMs - this.#closingSinceMs >= limits.callCloseMs) {
       this.#closingSinceMs = nowMs;
-      this.#call?.abort();
+      this.#calls.abort();
     }
     if (this.#outlet.isStuck(nowMs)) {
       this.#failSlow();
@@ -125,29 +107,28 @@ export class Connection {
   }
 
   async #open(request: CallRequest): Promise<void> {
-    const { runtime, metrics } = this.#setup;
+    const { admission } = this.#setup;
     this.#request = request;
     this.#state = "opening";
     this.#gate.shut();
-    let call: Call;
     try {
-      call = await runtime.open(request.graph, { ...request.options, onEvent: (event) => this.#onEvent(event) });
+      admission.open(request);
+      const onEvent = (event: CallEvent, channel: number): void => this.#onEvent(event, channel);
+      await this.#calls.open(this.#setup.runtime, request, onEvent, () => !this.#isEnded());
     } catch (error) {
-      const known = toSyrinxError(error);
-      metrics.admissionRejected(known.code);
       if (!isSyrinxError(error)) this.#logger.error({ err: error, graph: request.graph }, "call could not be opened");
-      return this.#fail(known);
+      return this.#reject(toSyrinxError(error));
     }
-    this.#call = call;
-    this.#logger = this.#logger.child({ callId: call.callId, graph: call.graph });
     // The client may have gone, or the server may be stopping, meanwhile.
-    if (this.#isEnded()) return call.abort("CALL_CLIENT_GONE");
+    if (this.#isEnded()) return this.#calls.abort("CALL_CLIENT_GONE");
+    const { callId, graph, inputRateHz } = this.#calls.first;
+    this.#logger = this.#logger.child({ callId, graph, keyName: admission.keyName });
     this.#state = "open";
-    this.#logger.info({ inputRateHz: call.inputRateHz }, "call opened");
-    this.#outlet.open({ type: "ready", callId: call.callId, graph: call.graph });
+    this.#logger.info({ inputRateHz, channels: this.#calls.size }, "call opened");
+    this.#outlet.open({ type: "ready", callId, graph });
     const early = this.#early;
     this.#early = [];
-    for (const message of early) this.#apply(call, message);
+    for (const message of early) this.#apply(message);
     this.#gate.open();
   }
 
@@ -157,21 +138,35 @@ export class Connection {
     metrics.message("in", isBinary ? "audio" : "control", data.byteLength);
     this.#liveness.message(this.#nowMs());
     let costMs: number = isBinary ? limits.paceAudioMessageMs : limits.paceControlMessageMs;
+    let audioMs = 0;
     try {
       for (const message of codec.decode(data, isBinary)) {
-        if (message.type === "audio") costMs = Math.max(costMs, (message.pcm.length * 1000) / this.#inputRateHz());
+        const ms = message.type === "audio" ? (message.pcm.length * 1000) / this.#inputRateHz() : 0;
+        // Channels are sent side by side, and heard by a call each.
+        costMs = Math.max(costMs, ms);
+        audioMs += ms;
         this.#handle(message);
       }
     } catch (error) {
       if (isSyrinxError(error)) this.#offence(error);
       else this.#defect(error);
     }
-    this.#charge(isBinary ? "audio" : "control", costMs);
+    this.#charge(isBinary ? "audio" : "control", costMs, audioMs);
   }
 
   #handle(message: ClientMessage): void {
-    if (message.type === "keepalive") {
+    if (this.#state === "ended") return;
+    if (message.type === "credential") {
+      this.#introduce(message.value);
+    } else if (this.#setup.admission.isStranger) {
+      this.#fail(new SyrinxError("AUTH_MISSING"));
+    } else if (message.type === "keepalive") {
       this.#outlet.now({ type: "pong" });
+    } else if (message.type === "answer") {
+      this.#outlet.say(message.messages);
+    } else if (message.type === "fail") {
+      this.#setup.metrics.protocolError(message.error.code);
+      this.#fail(message.error);
     } else if (message.type === "open") {
       if (this.#state === "waiting") void this.#open(message.request);
       else this.#unfit(message, "the call is open already");
@@ -179,25 +174,33 @@ export class Connection {
       this.#unfit(message, "the call is not open yet");
     } else if (this.#state === "opening") {
       this.#keep(message);
-    } else if (this.#call !== undefined) {
-      this.#apply(this.#call, message);
+    } else {
+      this.#apply(message);
     }
+  }
+
+  #introduce(credential: string): void {
+    const { admission, codec } = this.#setup;
+    if (!admission.isStranger) return;
+    const refusal = admission.introduce(credential);
+    if (refusal !== undefined) this.#reject(refusal);
+    else if (codec.call !== undefined) void this.#open(codec.call);
   }
 
   /** Holds a message until the call is open. The socket is not read: only what the library had already read comes. */
   #keep(message: CallMessage): void {
     if (this.#early.length >= this.#setup.limits.earlyMessages) this.#fail(new SyrinxError("PROTOCOL_FLOOD"));
-    else this.#early.push(message.type === "audio" ? { type: "audio", pcm: message.pcm.slice() } : message);
+    else this.#early.push(message.type === "audio" ? { ...message, pcm: message.pcm.slice() } : message);
   }
 
-  #apply(call: Call, message: CallMessage): void {
+  #apply(message: CallMessage): void {
     if (this.#state === "ended") return;
     // What is still being said can be cut off; there is nothing else to add to a call that ends.
     if (this.#state === "closing" && message.type !== "interrupt" && message.type !== "playback") return;
     try {
-      if (message.type === "close") this.#closeGracefully(call);
+      if (message.type === "close") this.#closeGracefully();
       else if (message.type === "configure") this.#outlet.now({ type: "configured" });
-      else applyToCall(call, message);
+      else this.#calls.apply(message);
     } catch (error) {
       if (!isSyrinxError(error)) this.#defect(error);
       // The call ended a moment ago; its `close` event is on the way.
@@ -205,23 +208,27 @@ export class Connection {
     }
   }
 
-  #closeGracefully(call: Call): void {
+  #closeGracefully(): void {
     this.#state = "closing";
     this.#closingSinceMs = this.#nowMs();
-    call.close().catch((error: unknown) => this.#defect(error));
+    this.#calls.close((error) => this.#defect(error));
   }
 
-  #onEvent(event: CallEvent): void {
+  #onEvent(event: CallEvent, channel: number): void {
     if (this.#state === "ended") return;
     if (event.type === "close") {
-      // Everything that the call said goes out first.
+      if (!this.#calls.hasEnded(event)) return;
       const ending = endingOfCall(event, this.#toldCode);
-      this.#outlet.whenEmpty(() => this.#end(ending));
+      // Everything that the calls said goes out first.
+      this.#outlet.whenEmpty(() => {
+        this.#end(ending);
+        this.#calls.abort(event.code);
+      });
       return;
     }
-    if (event.type === "interrupted") this.#outlet.discardReply();
+    if (event.type === "interrupted") this.#outlet.discardReply(channel);
     if (event.type === "error" && event.fatal) this.#toldCode = event.code;
-    if (!this.#outlet.push(event)) this.#failSlow();
+    if (!this.#outlet.push(event, channel)) this.#failSlow();
   }
 
   /** A message that makes no sense now. */
@@ -253,7 +260,7 @@ export class Connection {
     this.#endedByServer = true;
     this.#state = "ended";
     this.#outlet.finish(this.#setup.codec.end(endingOfError(error)));
-    this.#call?.abort(error.code);
+    this.#calls.abort(error.code);
   }
 
   #failSlow(): void {
@@ -261,11 +268,17 @@ export class Connection {
     this.#fail(new SyrinxError("SLOW_CLIENT", { byteCount: this.#outlet.waitingBytes }));
   }
 
+  /** It may not come in. */
+  #reject(error: SyrinxError): void {
+    this.#setup.metrics.admissionRejected(error.code);
+    this.#fail(error);
+  }
+
   #fail(error: SyrinxError): void {
     if (this.#state === "ended") return;
     this.#logger.info({ code: error.code }, "connection ended by an error");
     this.#end(endingOfError(error));
-    this.#call?.abort(error.code);
+    this.#calls.abort(error.code);
   }
 
   #end(ending: Ending): void {
@@ -281,10 +294,11 @@ export class Connection {
   }
 
   #onGone(code: number): void {
-    const { face, metrics, onGone } = this.#setup;
+    const { face, admission, metrics, onGone } = this.#setup;
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
-    if (callOpen) this.#call?.abort("CALL_CLIENT_GONE");
+    if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");
+    admission.leave();
     metrics.connectionClosed(face, code, this.#endedByServer ? "server" : "client");
     const durationMs = Math.round(this.#nowMs() - this.#bornMs);
     this.#logger.info({ closeCode: code, durationMs }, "connection closed");
@@ -292,8 +306,8 @@ export class Connection {
   }
 
   /** Counts a message against the client's pace. */
-  #charge(kind: "audio" | "control", costMs: number): void {
-    if (this.#state === "ended" || this.#gate.admit(costMs, this.#nowMs())) return;
+  #charge(kind: "audio" | "control", costMs: number, audioMs = 0): void {
+    if (this.#state === "ended" || this.#gate.admit(costMs, audioMs, this.#nowMs())) return;
     const { paceFactor, paceBurstMs } = this.#setup.limits;
     const detail = { factor: paceFactor, burstMs: paceBurstMs };
     this.#fail(kind === "audio" ? new SyrinxError("CALL_AUDIO_TOO_FAST", detail) : new SyrinxError("PROTOCOL_FLOOD"));

@@ -79,18 +79,20 @@ export async function answerHttp(
 export function refuseUpgrade(
   socket: Duplex,
   status: number,
-  body: string,
+  body: string | Uint8Array,
   headers: Record<string, string> = {},
+  contentType = "application/json; charset=utf-8",
 ): void {
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? "Error"}`,
     "connection: close",
-    "content-type: application/json; charset=utf-8",
+    `content-type: ${contentType}`,
     `content-length: ${Buffer.byteLength(body)}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.once("finish", () => socket.destroy());
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  socket.end(body);
 }
 
 export function statusOf(code: ErrorCode): number {
@@ -113,19 +115,27 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  429: "Too Many Requests",
   503: "Service Unavailable",
 };
 
 const STATUS_OF: Partial<Record<ErrorCode, number>> = {
+  AUTH_CROWDED: 503,
+  AUTH_GRAPH: 403,
   AUTH_INVALID: 401,
   AUTH_MISSING: 401,
   AUTH_ORIGIN: 403,
+  AUTH_TOKEN: 401,
+  CALL_GRAPH_UNKNOWN: 404,
   CALL_LIMIT: 503,
   HTTP_METHOD: 405,
   HTTP_NOT_FOUND: 404,
   HTTP_REQUEST: 400,
   HTTP_UPGRADE_REQUIRED: 426,
+  KEY_CALLS_LIMIT: 429,
   RUNTIME_CLOSED: 503,
+  TOKEN_LIMIT: 429,
+  TOKEN_REQUEST: 400,
 };
 
 function refusal(error: SyrinxError): Answer {
