@@ -34,7 +34,7 @@ async function inThisProcess({ load }: BenchRow): Promise<readonly Figure[]> {
 }
 
 /** Their variants measure the process that they run in, or start others themselves. */
-const NEED_PROCESSES = ["ring", "cancel", "ready", "memory"];
+const NEED_PROCESSES = ["ring", "cancel", "ready", "memory", "models"];
 
 function assertFigures(name: string, figures: readonly Figure[]): void {
   for (const { name: of, metric, value, n } of figures) {
