@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { SpeechFormat } from "../../audio/encode.js";
 import { SyrinxError } from "../../base/errors.js";
 import type { Face, FaceRequest } from "./face.js";
-import { speakingNode } from "./graph-node.js";
+import { lacksVoice, speakingNode } from "./graph-node.js";
 import { openaiRefusal } from "./openai.js";
 import type { RestBody, SpeakJob } from "./rest.js";
 import { sse } from "./sse.js";
@@ -40,6 +40,7 @@ const fields = z.object({
 export const openaiSpeech: Face = {
   name: "openai-speech",
   parseOptions: (options) => routeOptions.parse(options),
+  lacks: lacksVoice,
   refusal: openaiRefusal,
   rest: { methods: ["POST"], job },
 };

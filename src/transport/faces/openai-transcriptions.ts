@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { SyrinxError } from "../../base/errors.js";
 import type { Face, FaceRequest } from "./face.js";
-import { listeningNode } from "./graph-node.js";
+import { lacksRecogniser, listeningNode } from "./graph-node.js";
 import { openaiRefusal, TRANSCRIPTION_MODELS } from "./openai.js";
 import { type Wanted, wholeCodec } from "./openai-transcript.js";
 import { streamedCodec } from "./openai-transcript-stream.js";
@@ -21,6 +21,7 @@ const KEYTERMS_MAX = 100;
 export const openaiTranscriptions: Face = {
   name: "openai-transcriptions",
   parseOptions: (options) => routeOptions.parse(options),
+  lacks: lacksRecogniser,
   refusal: openaiRefusal,
   rest: { methods: ["POST"], job: (request, body) => jobOf(request, formOf(body), "transcribe") },
 };
@@ -28,6 +29,7 @@ export const openaiTranscriptions: Face = {
 export const openaiTranslations: Face = {
   name: "openai-translations",
   parseOptions: (options) => routeOptions.parse(options),
+  lacks: lacksRecogniser,
   refusal: openaiRefusal,
   rest: {
     methods: ["POST"],
