@@ -32,9 +32,10 @@ export const FACE_NAMES: readonly string[] = [
   "openai-speech",
   "openai-transcriptions",
   "openai-translations",
+  "pipecat",
 ];
 /** Faces that are designed but not built: named so that the answer is better than "unknown". */
-export const PLANNED_FACES: readonly string[] = ["openai-realtime", "elevenlabs", "pipecat", "twilio"];
+export const PLANNED_FACES: readonly string[] = ["openai-realtime", "elevenlabs", "twilio"];
 
 /** Paths that the server answers itself. */
 export const RESERVED_ROUTES: readonly string[] = [
