@@ -39,6 +39,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   n2words: ["models"],
   "mpg123-decoder": ["audio"],
   "@wasm-audio-decoders/flac": ["audio"],
+  protobufjs: ["transport/faces"],
   "@wasm-audio-decoders/ogg-vorbis": ["audio"],
   "opus-decoder": ["audio"],
   "@evan/opus": ["audio"],
@@ -187,7 +188,10 @@ const BANS: readonly Ban[] = [
     word: /\bnew Date\b/,
     instead: "the Clock of src/base/clock.ts; log lines get their time from pino",
     within: SRC,
-    except: { "src/transport/faces/wall-time.ts": "what protocols tell of the time of day" },
+    except: {
+      "src/transport/faces/rtvi-speaker.ts": "spells an instant that it is given",
+      "src/transport/faces/wall-time.ts": "what protocols tell of the time of day",
+    },
   },
   { word: /\bMath\.random\b/, instead: "seeded() of src/base/prng.ts, or randomUUID() for names", within: EVERYWHERE },
   {

@@ -16,6 +16,7 @@ export type { ErrorRow } from "./errors-row.js";
 export const ERRORS = {
   ...AUDIO_ERRORS,
   ...ACCESS_ERRORS,
+  CALL_ASK_REFUSED: row("the agent was not asked: {reason}", "Ask a graph with an agent, a few sentences each.", 4002),
   CALL_AUDIO_ODD_BYTES: row(
     "a binary message of {byteCount} bytes is not a whole number of {sampleBytes}-byte samples",
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
@@ -189,6 +190,7 @@ export const ERRORS = {
     "docs/PROTOCOL.md lists the parameters and their ranges.",
     4002,
   ),
+  PROTOCOL_PROTOBUF: row("{byteCount} bytes are no Pipecat frame", "Send one protobuf Frame per binary message.", 1007),
   PROTOCOL_TOO_BIG: row(
     "a message is larger than {limit} bytes",
     "Send audio in messages of 20 to 100 ms, and control messages of at most 16 KiB.",

@@ -10,7 +10,7 @@ import { SyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 import { packageVersion } from "../base/package-root.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
-import { loadConfig, moduleUrls } from "../config/load.js";
+import { loadConfig } from "../config/load.js";
 import type { Plan, PlanWorker } from "../config/plan.js";
 import type { MetaOf } from "../frames/index.js";
 import { createLogger, createMetrics, type Logger, type Metrics } from "../telemetry/index.js";
@@ -19,9 +19,9 @@ import { CallImpl } from "./call.js";
 import { CallOptions } from "./call-options.js";
 import type { OpenRecord } from "./control.js";
 import { Hub } from "./hub.js";
+import { importNamed } from "./import-named.js";
 import { createLoopStatsBuffer } from "./loop-stats.js";
 import { createMesh, type Mesh } from "./mesh.js";
-import { importModules } from "./modules.js";
 import { observeCall } from "./observe-call.js";
 import { Placement } from "./placement.js";
 import { pullMissingModels } from "./pull-models.js";
@@ -57,7 +57,7 @@ export async function createRuntime(source: string | URL | object, options: Runt
     ...(options.pull === undefined ? {} : { pull: options.pull }),
   };
   // Before the configuration is checked: it names what the modules define.
-  await importModules([...modules, ...moduleUrls(source, reading)]);
+  await importNamed(source, reading, modules);
   const { plan, warnings } = loadConfig(source, reading);
   const server = { ...plan.server, logLevel: options.logLevel ?? plan.server.logLevel };
   const log = options.logger ?? createLogger({ level: server.logLevel, content: server.logContent });
@@ -131,6 +131,7 @@ export class RuntimeImpl implements Runtime {
       throw startFailure(this.plan.workers[failed]!.name, (outcomes[failed] as PromiseRejectedResult).reason);
     }
     this.#isStarted = true;
+    for (const worker of this.#workers) worker.settled();
   }
 
   async open(graphName: string, options: OpenOptions = {}): Promise<Call> {
@@ -164,6 +165,7 @@ export class RuntimeImpl implements Runtime {
       inputResampler: inputRateHz === GRAPH_RATE_HZ ? undefined : createResampler(inputRateHz, GRAPH_RATE_HZ),
       createOutputResampler:
         outputRateHz === undefined ? undefined : (fromRateHz) => createResampler(fromRateHz, outputRateHz),
+      reportPlayback: options.reportPlayback ?? false,
       onEvent: options.onEvent,
       onReleased: (released, result) => this.#released(released, result),
       observe: observeCall(this.metricsRegistry, this.plan, graph),

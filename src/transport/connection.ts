@@ -9,6 +9,7 @@ import { DRAIN_ENDING, endingOfCall, endingOfError, faultOf } from "./endings.js
 import type { CallRequest, ClientMessage, Ending } from "./faces/face.js";
 import { InputGate } from "./input-gate.js";
 import { Liveness } from "./liveness.js";
+import { OutPace } from "./out-pace.js";
 import { Outlet } from "./outlet.js";
 
 /**
@@ -38,11 +39,15 @@ export class Connection {
   #endedByServer = false;
 
   constructor(setup: ConnectionSetup) {
-    const { socket, codec, admission, limits, metrics } = setup;
+    const { socket, codec, admission, limits, metrics, audioLeadMs } = setup;
     this.#setup = setup;
     this.#logger = setup.logger.child({ face: setup.face });
     this.#bornMs = this.#nowMs();
-    this.#outlet = new Outlet(socket, codec, limits, metrics);
+    const pacing =
+      audioLeadMs === undefined
+        ? undefined
+        : { pace: new OutPace(audioLeadMs, limits.pacedBytes), nowMs: () => this.#nowMs() };
+    this.#outlet = new Outlet(socket, codec, limits, metrics, pacing);
     this.#gate = new InputGate(socket, admission, limits, metrics, this.#bornMs);
     this.#liveness = new Liveness(limits, setup.idleTimeoutMs, this.#bornMs);
   }
@@ -302,6 +307,7 @@ export class Connection {
     this.#setup.codec.dispose?.();
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
+    this.#outlet.drop();
     if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");
     admission.leave();
     metrics.connectionClosed(face, code, this.#endedByServer ? "server" : "client");

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { TLSSocket } from "node:tls";
 import { EDGE_OUT, type Plan } from "../config/plan.js";
 import type { FrameKind } from "../frames/kinds.js";
 import type { FaceRequest, GraphFacts, GraphWiring } from "./faces/face.js";
@@ -16,6 +17,7 @@ export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
         takesAudio: accepts.includes("audio.in"),
         takesText: accepts.includes("text"),
         hasAgent,
+        takesQuestions: accepts.includes("ask"),
         nodes: nodes.map((index) => {
           const { name: node, actor, options, model } = plan.nodes[index]!;
           const facts = model === undefined ? undefined : models.get(model);
@@ -58,6 +60,7 @@ export function faceRequestOf(
     query: new URLSearchParams((request.url ?? "").slice(path.length + 1)),
     headers,
     subprotocols: subprotocols.filter((name) => name !== ""),
+    isEncrypted: request.socket instanceof TLSSocket,
     graph: route.graph,
     graphs: route.anyGraph || route.graph === undefined ? [...facts.keys()] : [route.graph],
     facts,

@@ -36,6 +36,8 @@ export const TRANSPORT_LIMITS = {
   paceFloodMs: 10_000,
   /** Messages that arrive before the call is open. At it: PROTOCOL_FLOOD, close 1008. */
   earlyMessages: 1_024,
+  /** Audio that waits for its time, where a face paces it. At it: the oldest leaves early. */
+  pacedBytes: 16 * MIB,
   /** Handed to the socket and not yet sent. At it: the rest waits where an interruption can still discard it. */
   socketBytes: 64 * KIB,
   /** Waiting for the client in all. Above it for `slowMs`, in which less than `slowProgressBytes` left: SLOW_CLIENT. */

@@ -27,6 +27,8 @@ export interface Guest {
   readonly messageBytes: number | undefined;
   /** Silence that ends the call, if it is not the server's own. */
   readonly idleTimeoutMs: number | undefined;
+  /** Audio is sent no sooner than so long before it is played. */
+  readonly audioLeadMs: number | undefined;
   readonly refusal: SyrinxError | undefined;
 }
 
@@ -105,7 +107,7 @@ export class Reception {
     } catch (error) {
       return this.#refuse(socket, toSyrinxError(error), route, seen);
     }
-    const { headers = {}, idleTimeoutMs } = outcome.accepted ? outcome : {};
+    const { headers = {}, idleTimeoutMs, audioLeadMs } = outcome.accepted ? outcome : {};
     // A stranger fills no more memory than anybody may.
     const messageBytes = admission.isStranger ? undefined : face.messageBytes;
     let isAccepted = false;
@@ -115,8 +117,8 @@ export class Reception {
       socket.off("error", dropSocket);
       const refusal = outcome.accepted ? undefined : outcome.error;
       const codec = outcome.createCodec();
-      const guest = { socket: webSocket, codec, face: face.name, admission, messageBytes, idleTimeoutMs, refusal };
-      this.#setup.onGuest(guest);
+      const settings = { messageBytes, idleTimeoutMs, audioLeadMs };
+      this.#setup.onGuest({ socket: webSocket, codec, face: face.name, admission, refusal, ...settings });
     });
     if (!isAccepted) admission.leave();
     return isAccepted;

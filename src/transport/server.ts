@@ -263,7 +263,7 @@ class CallServer implements RunningServer {
     return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
   }
 
-  #admit({ socket, codec, face, admission, refusal, messageBytes, idleTimeoutMs }: Guest): void {
+  #admit({ socket, codec, face, admission, refusal, messageBytes, idleTimeoutMs, audioLeadMs }: Guest): void {
     const connection: Connection = new Connection({
       runtime: this.#runtime,
       socket,
@@ -271,6 +271,7 @@ class CallServer implements RunningServer {
       face,
       admission,
       idleTimeoutMs: idleTimeoutMs ?? this.#facts.idleTimeoutMs,
+      audioLeadMs,
       limits: messageBytes === undefined ? this.#limits : { ...this.#limits, messageBytes },
       clock: this.#clock,
       logger: this.#logger,

@@ -92,9 +92,12 @@ async function hear(
   name: Sample,
   query: Record<string, unknown>,
   audio: readonly ArrayBufferView[],
+  // What is unheard at CloseStream becomes one last result; a test that wants more waits for it.
+  isHeard: (messages: readonly Message[]) => boolean = () => true,
 ): Promise<Listening> {
   const listening = await listen({ interim_results: "true", ...query });
   for (const chunk of audio) listening.send(chunk);
+  await listening.until(isHeard);
   listening.closeStream();
   assert.equal(await listening.closed, 1000, name);
   return listening;
@@ -106,11 +109,8 @@ const chunks = (name: Sample, ms = 100): Int16Array[] => [...chunksOf(samplePcm(
 describe("listen v1", { concurrency: true }, () => {
   test("hears what the command line hears, with words in order, and finals tile the timeline", async () => {
     const pcm = samplePcm("question");
-    const { messages } = await hear(
-      "question",
-      { ...LINEAR, punctuate: "true", vad_events: "true" },
-      chunks("question"),
-    );
+    const query = { ...LINEAR, punctuate: "true", vad_events: "true" };
+    const { messages } = await hear("question", query, chunks("question"), (heard) => textOf(heard) !== "");
     assert.equal(textOf(messages), expectedText("question"));
     assert.ok(messages.some(({ type }) => type === "SpeechStarted"));
     const all = resultsOf(messages);
@@ -153,12 +153,12 @@ describe("listen v1", { concurrency: true }, () => {
   });
 
   test("a telephone's µ-law at 8 kHz gives the text of 16 kHz", async () => {
-    const bytes = toTelephone(samplePcm("lights"));
+    const bytes = toTelephone(samplePcm("timer"));
     const pieces = Array.from({ length: Math.ceil(bytes.length / 160) }, (_, at) =>
       bytes.slice(at * 160, at * 160 + 160),
     );
-    const { messages } = await hear("lights", { encoding: "mulaw", sample_rate: 8_000 }, pieces);
-    assert.equal(textOf(messages), expectedText("lights"));
+    const { messages } = await hear("timer", { encoding: "mulaw", sample_rate: 8_000 }, pieces);
+    assert.equal(textOf(messages), expectedText("timer"));
   });
 
   test("a file with a header needs no encoding", async () => {
@@ -178,7 +178,9 @@ describe("listen v1", { concurrency: true }, () => {
 
   test("utterance_end_ms ends an utterance once, at its last word", async () => {
     const query = { ...LINEAR, utterance_end_ms: 1_000, vad_events: "true" };
-    const { messages } = await hear("question", query, [...chunks("question"), new Int16Array(16_000)]);
+    const { messages } = await hear("question", query, [...chunks("question"), new Int16Array(16_000)], (heard) =>
+      heard.some(({ type }) => type === "UtteranceEnd"),
+    );
     const ends = messages.filter(({ type }) => type === "UtteranceEnd");
     assert.equal(ends.length, 1);
     const words = resultsOf(messages).flatMap((one) => (one.is_final ? one.channel.alternatives[0]!.words : []));
@@ -386,7 +388,7 @@ describe("who may not", () => {
     const wrong = clientOf(guarded.url, "another-key-long-enough");
     await assert.rejects(
       listen(LINEAR, wrong).then((one) => one.closed),
-      /401|failed|error/i,
+      (error: { readonly message?: string }) => /401/.test(error.message ?? ""),
     );
     await assert.rejects(
       wrong.listen.v1.media.transcribeFile(sampleFile("time"), { model: "nova-3" } as never),

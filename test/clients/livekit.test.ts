@@ -15,6 +15,8 @@ const plain = (text: string): string =>
     .replace(/[.,?!]/g, "")
     .trim();
 
+const FRAME_MS = 50;
+
 let server: TestServer;
 before(async () => {
   initializeLogger({ pretty: false, level: "silent" });
@@ -23,14 +25,20 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]());
 
 const framesOf = (name: Sample): AudioFrame[] =>
-  [...chunksOf(samplePcm(name), 50)].map((pcm) => new AudioFrame(pcm, 16_000, 1, pcm.length));
+  [...chunksOf(samplePcm(name), FRAME_MS)].map((pcm) => new AudioFrame(pcm, 16_000, 1, pcm.length));
 
 async function hear(stream: stt.SpeechStream, name: Sample): Promise<stt.SpeechEvent[]> {
-  for (const frame of framesOf(name)) stream.pushFrame(frame);
+  for (const frame of framesOf(name)) {
+    stream.pushFrame(frame);
+    await new Promise((resolve) => setTimeout(resolve, FRAME_MS / 2));
+  }
   stream.flush();
-  stream.endInput();
   const events: stt.SpeechEvent[] = [];
-  for await (const event of stream) events.push(event);
+  for await (const event of stream) {
+    events.push(event);
+    // The recording ends with silence enough for a final; what comes behind the end of input is lost to the client.
+    if (event.type === SpeechEventType.FINAL_TRANSCRIPT) stream.endInput();
+  }
   return events;
 }
 

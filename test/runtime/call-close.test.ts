@@ -40,6 +40,7 @@ function closingCall(clock: SimulatedClock): { call: CallImpl; events: CallEvent
     createOutputResampler: undefined,
     onEvent: (event) => events.push(event),
     onReleased: () => {},
+    reportPlayback: false,
     observe: () => {},
     onFault: () => {},
   });

@@ -18,7 +18,14 @@ const node = (actor: "stt" | "tts", family: string, options: unknown = {}): Grap
 });
 
 function graph(name: string, of: GraphFacts["nodes"][number]): GraphFacts {
-  return { name, takesAudio: of.actor === "stt", takesText: of.actor === "tts", hasAgent: false, nodes: [of] };
+  return {
+    name,
+    takesAudio: of.actor === "stt",
+    takesText: of.actor === "tts",
+    hasAgent: false,
+    takesQuestions: false,
+    nodes: [of],
+  };
 }
 
 /** A graph that speaks, one that transcribes and one that translates. */

@@ -22,6 +22,7 @@ export type FakeInput =
   | { readonly what: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly what: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
   | { readonly what: "configure"; readonly nodes: NonNullable<OpenOptions["nodes"]> }
+  | { readonly what: "ask"; readonly text: string; readonly id: string; readonly answer: boolean }
   | { readonly what: "abort"; readonly code: string | undefined };
 
 /** Lets tests wait for a state instead of for time. */
@@ -90,6 +91,11 @@ export class FakeCall extends Watched implements Call {
     if (this.sayError !== undefined) throw this.sayError;
     this.#note({ what: "say", text, ...options });
     this.onSay(text);
+  }
+
+  ask(text: string, { id = "a", answer = true }: { readonly id?: string; readonly answer?: boolean } = {}): string {
+    this.#note({ what: "ask", text, id, answer });
+    return id;
   }
 
   finalize(id = "f"): string {
@@ -213,7 +219,7 @@ function planOf({ graphs = ["echo", "assistant"], actors = {}, server = {}, rout
   const graph = (name: string): PlanGraph => ({
     name,
     nodes: nodes.filter((node) => node.graph === name).map(({ index }) => index),
-    accepts: ["audio.in", "text"],
+    accepts: ["audio.in", "text", "ask"],
     finalizeEdges: [],
     terminalEdges: [],
     hasAgent: false,

@@ -79,7 +79,8 @@ export class ListenChannel {
       return [];
     }
     this.#speechStartMs = atMs;
-    if (!this.#setup.hasVadEvents) return [];
+    // Clients stop listening at the first message behind their `CloseStream`: that is the final.
+    if (!this.#setup.hasVadEvents || this.#isClosing) return [];
     return [JSON.stringify({ type: "SpeechStarted", channel: this.#channel, timestamp: seconds(atMs) })];
   }
 

@@ -103,11 +103,15 @@ export class DeepgramListenCodec implements FaceCodec {
     return marks;
   }
 
-  /** Asks when all that stood before a pause was transcribed: there may be nothing, and the pause is to be told. */
+  /**
+   * Asks when all that stood before a pause was transcribed: there may be nothing, and the pause is to be told. And asks
+   * whether an utterance has ended when words come later than the audio that ended it.
+   */
   react(event: CallEvent, channel: number): readonly ClientMessage[] {
-    if (event.type !== "vad" || event.what !== "stop" || this.#isClosing || !this.#setup.request.hasEndpoints)
-      return [];
-    return [{ type: "mark", id: `${PAUSE_MARK}${channel}-${event.atMs}` }];
+    if (this.#isClosing) return [];
+    const due = this.#dueMarks();
+    if (event.type !== "vad" || event.what !== "stop" || !this.#setup.request.hasEndpoints) return due;
+    return [...due, { type: "mark", id: `${PAUSE_MARK}${channel}-${event.atMs}` }];
   }
 
   encode(event: ServerEvent, index: number): readonly Outbound[] {

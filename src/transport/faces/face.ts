@@ -17,6 +17,8 @@ export interface GraphFacts {
   readonly takesText: boolean;
   /** A reply can come. */
   readonly hasAgent: boolean;
+  /** Its agent answers questions in writing too. */
+  readonly takesQuestions: boolean;
   /** In topological order. */
   readonly nodes: readonly NodeFacts[];
 }
@@ -51,6 +53,8 @@ export interface FaceRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Of `token, KEY` and `bearer, KEY` the first stays, of `syrinx.key.KEY` what stands before the last dot. */
   readonly subprotocols: readonly string[];
+  /** The client speaks TLS to this server itself. Absent: it does not. */
+  readonly isEncrypted?: boolean;
   /** The graph that the client gets if it names none. */
   readonly graph: string | undefined;
   /** The graphs that it may name. */
@@ -105,6 +109,11 @@ export interface Accepted {
   readonly headers?: Readonly<Record<string, string>>;
   /** Silence of the client that ends the call, where the protocol says so; the codec's `end` hears reason `idle`. */
   readonly idleTimeoutMs?: number;
+  /**
+   * Audio is sent no sooner than so long before it is played, for clients that cannot drop what they hold when they are
+   * interrupted. Absent: at once.
+   */
+  readonly audioLeadMs?: number;
   createCodec(): FaceCodec;
 }
 
@@ -147,6 +156,8 @@ export type ClientMessage =
   | { readonly type: "configure"; readonly options: ConfigureOptions }
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  /** A question to the agent in writing. */
+  | { readonly type: "ask"; readonly text: string; readonly id?: string; readonly answer?: boolean }
   | { readonly type: "keepalive" }
   /** The codec's own answer, sent at once: ahead of events that wait. For answers in their place use `mark`. */
   | { readonly type: "answer"; readonly messages: readonly Outbound[] }

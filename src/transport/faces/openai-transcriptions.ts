@@ -9,6 +9,7 @@ import { lacksRecogniser, listeningNode } from "./graph-node.js";
 import { openaiRefusal, TRANSCRIPTION_MODELS } from "./openai.js";
 import { type Wanted, wholeCodec } from "./openai-transcript.js";
 import { streamedCodec } from "./openai-transcript-stream.js";
+import { wrongBody } from "./request-body.js";
 import type { RestBody, TranscribeJob } from "./rest.js";
 
 const routeOptions = z.strictObject({});
@@ -46,7 +47,7 @@ type Form = Extract<RestBody, { kind: "form" }>;
 
 function formOf(body: RestBody): Form {
   if (body.kind === "form") return body;
-  throw new SyrinxError("HTTP_BODY_TYPE", { type: body.kind, expected: "multipart/form-data" });
+  throw wrongBody(body, "multipart/form-data");
 }
 
 function jobOf(request: FaceRequest, form: Form, task: Wanted["task"]): TranscribeJob {

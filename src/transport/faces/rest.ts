@@ -33,12 +33,20 @@ export type RestBody =
       readonly files: ReadonlyMap<string, Upload>;
     };
 
+export interface Tickets {
+  /**
+   * A token that lets whoever brings it in once, in the stead of the key that this request brought. `undefined`: no key is
+   * needed. Throws AUTH_INVALID for a request that itself brought a token, TOKEN_LIMIT.
+   */
+  issue(lifeMs: number): string | undefined;
+}
+
 export interface RestSide {
   readonly methods: readonly ("GET" | "POST")[];
   /** The path's last segments after the route's own may vary (`/v1/models/NAME`): the face gets them as `request.path`. */
   readonly isPrefix?: boolean;
   /** What to do for this request. Throws SyrinxError; the answer is then `Face.refusal`. */
-  job(request: FaceRequest, body: RestBody): RestJob;
+  job(request: FaceRequest, body: RestBody, tickets?: Tickets): RestJob;
 }
 
 export type RestJob = { readonly kind: "answer"; readonly answer: HttpAnswer } | TranscribeJob | SpeakJob;

@@ -8,7 +8,7 @@ import { withoutCredentials } from "../access/credentials.js";
 import type { Doorkeeper, Visit } from "../auth.js";
 import { faceRequestOf } from "../face-request.js";
 import type { FaceRequest, GraphFacts } from "../faces/face.js";
-import type { RestBody, RestJob, RestSide } from "../faces/rest.js";
+import type { RestBody, RestJob, RestSide, Tickets } from "../faces/rest.js";
 import type { TransportLimits } from "../limits.js";
 import type { TransportMetrics } from "../metrics.js";
 import type { Route } from "../routes.js";
@@ -50,11 +50,6 @@ export class RestDesk {
     return this.#exchanges.size;
   }
 
-  /** Bytes of bodies that are held for them. */
-  get heldBytes(): number {
-    return this.#uploads.heldBytes;
-  }
-
   /** Answers one request, whatever happens. @param path of the request, without its query */
   async serve(
     request: IncomingMessage,
@@ -73,7 +68,11 @@ export class RestDesk {
     try {
       this.#objectTo(knock, rest);
       const visit = this.#setup.door.admit(whole);
-      await this.#work({ request, exchange, visit, rest });
+      const { door } = this.#setup;
+      const tickets: Tickets = {
+        issue: (lifeMs) => (door.keys === undefined ? undefined : door.issueToken(whole, lifeMs)),
+      };
+      await this.#work({ request, exchange, visit, rest, tickets });
     } catch (error) {
       metrics.admissionRejected(toSyrinxError(error).code);
       exchange.fail(error);
@@ -112,19 +111,21 @@ export class RestDesk {
 
   /** Never throws. */
   async #work(task: Task): Promise<void> {
-    const { request, exchange, visit, rest } = task;
+    const { request, exchange, visit, rest, tickets } = task;
     this.#exchanges.add(exchange);
     const room = this.#uploads.reserve();
     let body: RestBody | undefined;
     try {
       const { limits } = this.#setup;
       body = await readBody({ request, room, limits, uploads: this.#uploads, ask: () => exchange.askForBody() });
-      await this.#run(rest.job(visit.request, body), task, room);
+      await this.#run(rest.job(visit.request, body, tickets), task, room);
     } catch (error) {
       exchange.fail(error);
     } finally {
-      if (body !== undefined) await discardBody(body);
       room.free();
+      if (body !== undefined) await discardBody(body).catch((error: unknown) => exchange.fail(error));
+      // A stopping server waits for the last byte.
+      await exchange.taken();
       this.#exchanges.delete(exchange);
       if (this.#exchanges.size === 0) this.#setup.onIdle();
     }
@@ -151,4 +152,5 @@ interface Task {
   readonly exchange: Exchange;
   readonly visit: Visit;
   readonly rest: RestSide;
+  readonly tickets: Tickets;
 }

@@ -24,6 +24,7 @@ export function graph(turn: Record<string, unknown> = { kind: "silence", endMs: 
     name: "hear",
     takesAudio: true,
     takesText: false,
+    takesQuestions: false,
     hasAgent: false,
     nodes: [
       { name: "ear", actor: "vad", options: {} },

@@ -246,6 +246,28 @@ describe("jobs", () => {
       raw.socket.destroy();
     }));
 
+  test("a client that takes its answer slower than in the time allowed for nothing gets all of it", () =>
+    withRest({ limits: { restWriteMs: 300 }, onCall: talkative(4_000_000) }, async ({ server }) => {
+      const body = JSON.stringify({ input: "Hello.", response_format: "pcm" });
+      const head = [
+        "POST /v1/audio/speech HTTP/1.1",
+        "Content-Type: application/json",
+        `Content-Length: ${body.length}`,
+      ];
+      const raw = new RawHttp(server.url, [...head, "Connection: close"]);
+      let byteCount = 0;
+      const startMs = performance.now();
+      raw.socket.on("data", (data: Buffer) => {
+        byteCount += data.byteLength;
+        raw.socket.pause();
+        setTimeout(() => raw.socket.resume(), 10);
+      });
+      raw.socket.write(body);
+      await raw.closed;
+      assert.ok(byteCount > 8_000_000, `${byteCount} bytes`);
+      assert.ok(performance.now() - startMs > 600);
+    }));
+
   test("a client that takes nothing of its answer is cut off, and its call with it", () =>
     withRest({ limits: { restWriteMs: 50 }, onCall: talkative(4_000_000) }, async ({ server, runtime }) => {
       const body = JSON.stringify({ input: "Hello.", response_format: "pcm" });
