@@ -16,9 +16,9 @@ import { buildRoutes, findRoute, type Route } from "../../../src/transport/route
 import { faceRequest, SERVER_FACTS } from "../../support/face-request.js";
 import { someEvent } from "./events.js";
 import { fuzzPlan, type SocketGolden, socketGoldens } from "./goldens.js";
-import { FUZZ_RUNS, type Message, mangled, mutated, wrongFrames, wrongJson } from "./mutations.js";
+import { FUZZ_RUNS, type Message, mangled, mutated, PLAIN, wrongFrames, wrongJson } from "./mutations.js";
 
-const plan = fuzzPlan();
+const plan = await fuzzPlan();
 const routes = buildRoutes(plan);
 const facts = graphFactsOf(plan);
 /** Of audio in one message, whatever it is packed in: a minute, in each channel. */
@@ -211,8 +211,9 @@ for (const [index, golden] of goldens.entries()) {
       }
     });
 
-    const hasAudio = golden.messages.some(({ data, isBinary }) => isBinary && data.length > 100);
-    test("audio cut at every byte is the same audio", { skip: !hasAudio && "no audio comes in" }, async () => {
+    const hasAudio =
+      golden.messages.some(({ data, isBinary }) => isBinary && data.length > 100) && golden.packing === PLAIN;
+    test("audio cut at every byte is the same audio", { skip: !hasAudio && "no bare audio comes in" }, async () => {
       const bytes = Buffer.concat(golden.messages.flatMap(({ data, isBinary }) => (isBinary ? [data] : [])));
       // The native protocol has whole samples in each message, and refuses others.
       const step = (golden.path === "/v1/call" ? 2 : 1) * (golden.stride ?? 1);

@@ -1,47 +1,20 @@
 /** A conversation in good order for each face, and what a client of that protocol can read. A new face is a row here. */
+import { join } from "node:path";
 import { createAudioEncoder } from "../../../src/audio/encode.js";
 import { encodeWav } from "../../../src/audio/wav.js";
-import { loadConfigText } from "../../../src/config/index.js";
+import { packageRoot } from "../../../src/base/package-root.js";
+import { loadConfig } from "../../../src/config/load.js";
 import type { Plan } from "../../../src/config/plan.js";
+import { importNamed } from "../../../src/runtime/import-named.js";
 import type { Outbound } from "../../../src/transport/faces/face.js";
+import { audioFrame, rtviFrame, rtviOf, unwire, wire } from "../../support/pipecat-wire.js";
 import { binary, type Message, type Packing, PLAIN, text } from "./mutations.js";
 
-const CONFIG = `
-version: 1
-server: { maxCalls: 16 }
-models:
-  vad: { family: starter-vad }
-  ears: { family: starter-ctc }
-  voice: { family: flite, voice: slt }
-graphs:
-  assistant:
-    - vad: { model: vad }
-    - turn: { kind: silence, endMs: 600 }
-    - stt: { model: ears }
-    - agent: { llm: { kind: echo } }
-    - tts: { model: voice }
-  turns:
-    nodes:
-      vad: { actor: vad, inputs: [in], model: vad }
-      turn: { actor: turn, inputs: [vad], kind: silence, endMs: 700, interrupt: false }
-      stt: { actor: stt, inputs: [turn], model: ears }
-    output: [vad, turn, stt]
-  speak:
-    - tts: { model: voice }
-routes:
-  /v1/call: { face: native, graph: assistant, anyGraph: true }
-  /v1/listen: { face: deepgram-listen, graph: turns }
-  /v2/listen: { face: deepgram-flux, graph: turns }
-  /v1/speak: { face: deepgram-speak, graph: speak }
-  /v1/models: { face: openai-models, graph: speak }
-  /v1/audio/transcriptions: { face: openai-transcriptions, graph: turns }
-  /v1/audio/translations: { face: openai-translations, graph: turns }
-  /v1/audio/speech: { face: openai-speech, graph: speak }
-`;
-
-/** Every face has a route in it. */
-export function fuzzPlan(): Plan {
-  const { plan } = loadConfigText(CONFIG, "fuzz.yaml", { coreCount: 8 });
+/** `configs/drop-in.yaml`, which has a route for every face. */
+export async function fuzzPlan(): Promise<Plan> {
+  const path = join(packageRoot(), "configs", "drop-in.yaml");
+  await importNamed(path);
+  const { plan } = loadConfig(path);
   return { ...plan, server: { ...plan.server, port: 0, logLevel: "silent" } };
 }
 
@@ -106,6 +79,21 @@ const listen = {
   isReadable: typed(["Results", "SpeechStarted", "UtteranceEnd", "Metadata", "Error"], false),
   closeCodes: REGISTERED_CODES,
 } as const;
+/** RTVI's JSON in a protobuf frame. */
+const RTVI: Packing = {
+  unpack({ data, isBinary }) {
+    return isBinary ? unwire(data).message?.data : undefined;
+  },
+  pack: (json) => binary(wire({ message: { data: json } })),
+};
+
+function isFrame(message: Outbound): boolean {
+  if (typeof message === "string") return false;
+  const { audio, interruption } = unwire(message);
+  return audio !== undefined || interruption !== undefined || rtviOf(message) !== undefined;
+}
+
+const rtvi = (type: string, data?: unknown): Message => binary(rtviFrame(type, data));
 const INTERIMS = "interim_results=true&vad_events=true&utterance_end_ms=1000&endpointing=100";
 const finalize = text({ type: "Finalize", channel: 0 });
 const closeStream = text({ type: "CloseStream" });
@@ -201,6 +189,26 @@ export async function socketGoldens(): Promise<readonly SocketGolden[]> {
         text({ type: "Clear" }),
         text({ type: "Speak", text: "At last." }),
         text({ type: "Close" }),
+      ],
+    },
+    {
+      name: "pipecat",
+      path: "/pipecat",
+      query: "rate=16000&outRate=24000&token=",
+      subprotocols: [],
+      packing: RTVI,
+      isReadable: isFrame,
+      closeCodes: native.closeCodes,
+      messages: [
+        rtvi("client-ready", { version: "2.1.0", about: { library: "x" } }),
+        binary(audioFrame(tone(400, 9_000))),
+        binary(audioFrame(tone(400, 9_000), 48_000, 2)),
+        rtvi("raw-audio", { base64Audio: "AAAAAAAA", sampleRate: 16_000, numChannels: 1 }),
+        rtvi("client-message", { t: "finalize", d: null }),
+        rtvi("send-text", { content: "Hello, wörld.", options: { run_immediately: true, audio_response: true } }),
+        rtvi("dtmf", { buttons: ["1", "#"] }),
+        binary(wire({ interruption: { id: 1, name: "interruption" } })),
+        rtvi("disconnect-bot"),
       ],
     },
   ];

@@ -8,13 +8,15 @@ import { graphFactsOf } from "../../../src/transport/face-request.js";
 import type { FaceRequest } from "../../../src/transport/faces/face.js";
 import { FACES } from "../../../src/transport/faces/registry.js";
 import type { HttpAnswer, RestBody, Upload } from "../../../src/transport/faces/rest.js";
+import { errorBody } from "../../../src/transport/http.js";
 import { buildRoutes, findRoute, type Route } from "../../../src/transport/routes.js";
+import { statusOf } from "../../../src/transport/status.js";
 import { faceRequest } from "../../support/face-request.js";
 import { fuzzPlan } from "./goldens.js";
 import { FUZZ_RUNS, mutated, PLAIN, text, wrongFrames, wrongJson } from "./mutations.js";
 import { REST_GOLDENS, type RestGolden } from "./rest-goldens.js";
 
-const plan = fuzzPlan();
+const plan = await fuzzPlan();
 const routes = buildRoutes(plan);
 const facts = graphFactsOf(plan);
 const FIELDS = [
@@ -48,11 +50,27 @@ function routeOf(golden: RestGolden): Route {
 function requestFor({ method, path }: RestGolden, { graph, options, face }: Route, query: string): FaceRequest {
   assert.ok(face.rest !== undefined);
   const graphs = [graph!];
-  return faceRequest({ method, path, query: new URLSearchParams(query), graph, graphs, facts, options });
+  return faceRequest({
+    method,
+    path,
+    headers: { host: "test" },
+    query: new URLSearchParams(query),
+    graph,
+    graphs,
+    facts,
+    options,
+  });
 }
 
 function checkRefusal(golden: RestGolden, error: SyrinxError, request: FaceRequest): void {
-  const { status, headers = {}, body, contentType } = routeOf(golden).face.refusal!(error, request);
+  // Without a shape of its own, a face says it as everything else of the server does.
+  const plain = {
+    status: statusOf(error.code),
+    contentType: "application/json",
+    body: JSON.stringify(errorBody(error)),
+  };
+  const answer: HttpAnswer = routeOf(golden).face.refusal?.(error, request) ?? plain;
+  const { status, headers = {}, body, contentType } = answer;
   assert.ok(status >= 400 && status < 600, `${error.code}: ${status}`);
   assert.ok(golden.isRefusal(JSON.parse(String(body))), `${error.code}: ${String(body)}`);
   for (const [name, value] of Object.entries({ ...headers, "content-type": contentType })) {
@@ -110,7 +128,7 @@ for (const [index, golden] of REST_GOLDENS.entries()) {
         refused += Number(take(golden, golden.query, { kind: "json", value }));
         cases += 1;
       }
-      assert.ok(cases > 30 && refused > cases / 10, `${refused} of ${cases}`);
+      assert.ok(cases > 30 && (refused > cases / 10 || golden.ignoresBody === true), `${refused} of ${cases}`);
     });
 
     test("forms, fields, queries and kinds of body gone wrong are jobs or refusals", () => {

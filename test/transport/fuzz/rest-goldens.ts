@@ -8,6 +8,7 @@ export interface RestGolden {
   readonly query: string;
   readonly contentType: string | undefined;
   readonly body: Uint8Array;
+  readonly ignoresBody?: boolean;
   /** Whether a body says what went wrong as clients of this protocol read it. */
   isRefusal(body: unknown): boolean;
 }
@@ -29,6 +30,11 @@ function isOpenaiError(body: unknown): boolean {
 function isDeepgramError(body: unknown): boolean {
   const { err_code, err_msg, request_id } = body as Record<string, unknown>;
   return isText(err_code) && isText(err_msg) && isText(request_id);
+}
+
+function isNativeError(body: unknown): boolean {
+  const { error } = body as { error?: { code?: unknown; message?: unknown; hint?: unknown } };
+  return error !== undefined && isText(error.code) && isText(error.message) && isText(error.hint);
 }
 
 export function formOf(fields: Readonly<Record<string, string>>, file: Uint8Array): Uint8Array {
@@ -105,5 +111,15 @@ export const REST_GOLDENS: readonly RestGolden[] = [
     path: "/v1/models/tts-1",
     contentType: undefined,
     body: new Uint8Array(0),
+  },
+  {
+    name: "pipecat",
+    method: "POST",
+    path: "/pipecat",
+    query: "rate=16000",
+    contentType: "application/json",
+    body: json({ requestData: { a: [1] } }),
+    ignoresBody: true,
+    isRefusal: isNativeError,
   },
 ];
