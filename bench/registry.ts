@@ -59,4 +59,9 @@ export const BENCHES: readonly BenchRow[] = [
     question: "How much memory does one more idle call take?",
     load: async () => (await import("./memory.js")).memoryBench,
   },
+  {
+    name: "faces",
+    question: "What does a wire protocol cost, and how soon does it answer?",
+    load: async () => (await import("./faces.js")).facesBench,
+  },
 ];

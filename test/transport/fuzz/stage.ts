@@ -27,7 +27,7 @@ const LIMITS: ServerOptions["limits"] = {
   callCloseMs: 200,
   // Pausing is the pace's own tests' business.
   paceBurstMs: 3_600_000,
-  restStallMs: 5_000,
+  restStallMs: 60_000,
   restLingerMs: 20,
   restAnswerMs: 500,
   restWriteMs: 500,
