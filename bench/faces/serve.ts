@@ -31,9 +31,16 @@ function usage(): Usage {
   return { cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss() };
 }
 
+// Whoever asked for it is gone: nobody wants an answer then, and the processors are others'.
+const giveUp = (): void => {
+  process.kill(process.pid, "SIGKILL");
+};
+process.once("disconnect", giveUp);
+
 async function stop(): Promise<void> {
   await server?.close();
   await runtime?.drain();
+  process.off("disconnect", giveUp);
   process.disconnect();
 }
 
@@ -42,5 +49,3 @@ process.on("message", (message: ToServer) => {
   else if (message === "usage") process.send!(usage());
   else void serve(message.config, message.maxCalls).then((address) => process.send!(address));
 });
-// Whoever asked for it is gone.
-process.once("disconnect", () => process.exit());
