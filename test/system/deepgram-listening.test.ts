@@ -9,6 +9,7 @@ import { encodeG711 } from "../../src/audio/g711.js";
 import { createResampler } from "../../src/audio/resampler.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import { loadConfigText } from "../../src/config/load.js";
+import "../../src/models/all-families.js";
 import type { RuntimeImpl } from "../../src/runtime/runtime.js";
 import { type RunningServer, startServer } from "../../src/transport/server.js";
 import { startPlan } from "../support/runtimes.js";

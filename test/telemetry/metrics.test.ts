@@ -70,6 +70,7 @@ function useAll(metrics: Metrics): void {
   metrics.protocolError("INTERNAL");
   metrics.audioDiscarded(640);
   metrics.bufferedBytes(100);
+  metrics.request("native", 200, 0.02);
   metrics.watchLog(() => ({ suppressedCount: 2, droppedCount: 1 }));
   watched(metrics, "ears/0");
   const reading = { fillBytes: 1, highWaterBytes: 2, capacityBytes: 3, droppedCount: 4 };
