@@ -193,6 +193,12 @@ export class SyrinxClient implements AsyncIterable<ClientEvent> {
     this.#control({ type: "say", text, ...options });
   }
 
+  /** A question to the agent in writing. It interrupts nothing. @returns the id that the reply will bear as `askId`. */
+  ask(text: string, { id = this.#newId(), answer }: { readonly id?: string; readonly answer?: boolean } = {}): string {
+    this.#control({ type: "ask", text, id, ...(answer === undefined ? {} : { answer }) });
+    return id;
+  }
+
   /** Which events to send. `nodes` can only be given to `connect`. */
   configure(options: Omit<ConfigureOptions, "nodes">): void {
     this.#control({ type: "configure", ...options });

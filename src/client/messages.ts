@@ -93,5 +93,6 @@ export type ControlMessage =
   | { readonly type: "interrupt" }
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  | { readonly type: "ask"; readonly text: string; readonly id?: string; readonly answer?: boolean }
   | { readonly type: "keepalive" }
   | { readonly type: "close" };

@@ -174,7 +174,11 @@ function planGraph(
   return {
     name: draft.name,
     nodes: wiring.order.map((node) => indices.get(node)!),
-    accepts: CALLER_KINDS.filter((kind) => kind !== "reply" && fromCaller.includes(kind)),
+    accepts: [
+      ...CALLER_KINDS.filter((kind) => kind !== "reply" && fromCaller.includes(kind)),
+      // Comes past all edges, as priority frames do.
+      ...(draft.nodes.some((node) => node.actor!.inputs.includes("ask")) ? (["ask"] as const) : []),
+    ],
     finalizeEdges,
     terminalEdges,
     hasAgent: draft.nodes.some((node) => node.actor!.outputs.includes("reply")),

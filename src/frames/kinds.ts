@@ -63,6 +63,8 @@ const reply = z.object({
   contextId: z.number().int(),
   turnIndex: z.number().int(),
   reason: z.enum(["completed", "empty", "failed", "interrupted"]).optional(),
+  /** Of the `ask` that it answers. */
+  askId: z.string().optional(),
   trail,
 });
 const span = z.object({ text: z.string(), startSample: sample, endSample: sample });
@@ -88,6 +90,17 @@ const interrupt = z.object({
   /** What the caller heard of the context before it was cut off. */
   playedMs: z.number(),
   spokenText: z.string(),
+});
+/** What the caller wrote instead of saying it. */
+const ask = z.object({
+  id: z.string(),
+  /** Counts a call's questions from 0, so that one that is delivered again is known. */
+  index: z.number().int(),
+  text: z.string(),
+  /** False: it is remembered, and answered with the next question. */
+  wantsAnswer: z.boolean(),
+  /** Of the last turn whose answer had begun; −1: none. The answer takes its place among replies. */
+  turnIndex: z.number().int(),
 });
 const abort = z.object({ code: z.string() });
 const error = z.object({
@@ -126,6 +139,7 @@ export const FRAME_KINDS = {
   abort: { tag: 14, lane: "priority", payload: "meta", interruptible: false, meta: abort },
   error: { tag: 15, lane: "priority", payload: "meta", interruptible: false, meta: error },
   usage: { tag: 16, lane: "data", payload: "meta", interruptible: false, meta: usage },
+  ask: { tag: 17, lane: "priority", payload: "meta", interruptible: false, meta: ask },
 } as const satisfies Record<string, KindRow>;
 
 export type FrameKind = keyof typeof FRAME_KINDS;

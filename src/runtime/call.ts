@@ -28,6 +28,7 @@ export interface CallSpec {
   readonly inputRateHz: number;
   readonly inputResampler: Resampler | undefined;
   readonly createOutputResampler: ((fromRateHz: number) => Resampler) | undefined;
+  readonly reportPlayback: boolean;
   readonly onEvent: ((event: CallEvent) => void) | undefined;
   /** The slot is free: called once, after the `close` event. */
   readonly onReleased: (call: CallImpl, result: "completed" | "error" | "drained") => void;
@@ -61,6 +62,7 @@ export class CallImpl implements Call, HubCall {
   #gapSamples = 0;
   #fenceCount = 0;
   #contextCount = 0;
+  #askCount = 0;
   #state: "open" | "closing" | "closed" = "open";
   #lastInputUs: number;
   readonly #closeArrivals = new Set<number>();
@@ -88,8 +90,9 @@ export class CallImpl implements Call, HubCall {
       hub: spec.hub,
       graph: spec.graph,
       createOutputResampler: spec.createOutputResampler,
+      reportPlayback: spec.reportPlayback,
       deliver: (event) => this.#deliver(event),
-      informWorkers: (meta) => this.#inform(meta),
+      informWorkers: (meta) => this.#toWorkers("interrupt", meta),
       onClosePassed: (edge) => this.#closePassed(edge),
       onFatal: (code) => this.#end("error", code),
     });
@@ -123,6 +126,22 @@ export class CallImpl implements Call, HubCall {
     if (options.end === false) return;
     this.#contextCount = Math.max(this.#contextCount, contextId + 1);
     this.#broadcast("reply", { what: "end", contextId, turnIndex: -1, reason: "completed" });
+  }
+
+  ask(text: string, { id = `ask-${this.#askCount}`, answer = true }: Parameters<Call["ask"]>[1] = {}): string {
+    this.#assertOpen();
+    const reason = this.#whyNotAsk(text);
+    if (reason !== undefined) throw new SyrinxError("CALL_ASK_REFUSED", { reason });
+    const turnIndex = answer ? this.#events.asked() : -1;
+    const meta = { id, index: this.#askCount++, text, wantsAnswer: answer, turnIndex };
+    this.#toWorkers("ask", meta);
+    return id;
+  }
+
+  #whyNotAsk(text: string): string | undefined {
+    if (!this.#spec.graph.accepts.includes("ask")) return `graph ${this.graph} has no agent`;
+    if (text.trim() === "") return "there is no text";
+    return text.length > ASK_CHARS_MAX ? `it has more than ${ASK_CHARS_MAX} characters` : undefined;
   }
 
   finalize(id: string = `finalize-${this.#fenceCount}`): string {
@@ -248,9 +267,10 @@ export class CallImpl implements Call, HubCall {
     }
   }
 
-  #inform(meta: MetaOf<"interrupt">): void {
+  /** Past all edges: to every node that takes the kind. */
+  #toWorkers<K extends "interrupt" | "ask">(kind: K, meta: MetaOf<K>): void {
     for (const worker of new Set(this.#spec.placement)) {
-      this.#spec.hub.sendMeta(worker, this, undefined, "interrupt", meta);
+      this.#spec.hub.sendMeta(worker, this, undefined, kind, meta);
     }
   }
 
@@ -297,6 +317,9 @@ export class CallImpl implements Call, HubCall {
     if (this.#state !== "open") throw new SyrinxError("CALL_CLOSED", { callId: this.callId });
   }
 }
+
+/** Characters of one question in writing. At it: CALL_ASK_REFUSED. */
+export const ASK_CHARS_MAX = LIMITS.priorityTextChars;
 
 /** The id of the fence that main puts in when a client stops sending in the middle of speech; not told to anybody. */
 export const STALL_FENCE = "syrinx-stall";

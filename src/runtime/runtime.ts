@@ -168,6 +168,7 @@ export class RuntimeImpl implements Runtime {
       inputResampler: inputRateHz === GRAPH_RATE_HZ ? undefined : createResampler(inputRateHz, GRAPH_RATE_HZ),
       createOutputResampler:
         outputRateHz === undefined ? undefined : (fromRateHz) => createResampler(fromRateHz, outputRateHz),
+      reportPlayback: options.reportPlayback ?? false,
       onEvent: options.onEvent,
       onReleased: (released, result) => this.#released(released, result),
       observe: observeCall(this.metricsRegistry, this.plan, graph),

@@ -25,6 +25,11 @@ export function applyToCall(call: Call, message: CallInput): void {
     case "playback":
       call.playback(message.contextId, message.playedMs);
       break;
+    case "ask": {
+      const { type, text, ...options } = message;
+      call.ask(text, options);
+      break;
+    }
     case "say": {
       const { text, contextId, end } = message;
       const context = contextId === undefined ? {} : { contextId };

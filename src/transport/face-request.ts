@@ -14,6 +14,7 @@ export function graphFactsOf(plan: Plan): ReadonlyMap<string, GraphFacts> {
         takesAudio: accepts.includes("audio.in"),
         takesText: accepts.includes("text"),
         hasAgent,
+        takesQuestions: accepts.includes("ask"),
         nodes: nodes.map((index) => {
           const { name: node, actor, options } = plan.nodes[index]!;
           return { name: node, actor, options };

@@ -17,6 +17,7 @@ export type FakeInput =
   | { readonly what: "interrupt" | "close" }
   | { readonly what: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly what: "say"; readonly text: string }
+  | { readonly what: "ask"; readonly text: string; readonly id: string; readonly answer: boolean }
   | { readonly what: "abort"; readonly code: string | undefined };
 
 /** Lets tests wait for a state instead of for time. */
@@ -80,6 +81,11 @@ export class FakeCall extends Watched implements Call {
   say(text: string): void {
     if (this.sayError !== undefined) throw this.sayError;
     this.#note({ what: "say", text });
+  }
+
+  ask(text: string, { id = "a", answer = true }: { readonly id?: string; readonly answer?: boolean } = {}): string {
+    this.#note({ what: "ask", text, id, answer });
+    return id;
   }
 
   finalize(id = "f"): string {

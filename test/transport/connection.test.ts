@@ -26,6 +26,7 @@ describe("a call over a socket", () => {
       for (let at = 0; at < pcm.length; at += 320) socket.ws.send(pcm.subarray(at, at + 320));
       socket.send({ type: "playback", contextId: 1, playedMs: 12.5 });
       socket.send({ type: "say", text: "hello", end: true });
+      socket.send({ type: "ask", text: "why?", id: "q1", answer: false });
       socket.send({ type: "keepalive" });
       socket.send({ type: "finalize", id: "f1" });
       socket.send({ type: "interrupt" });
@@ -44,7 +45,16 @@ describe("a call over a socket", () => {
       assert.equal((await socket.next("finalized")).id, "f1");
       assert.deepEqual(
         runtime.calls[0]?.inputs.filter((input) => input.what !== "audio").map((input) => input.what),
-        ["playback", "say", "finalize", "interrupt", "mark"],
+        ["playback", "say", "ask", "finalize", "interrupt", "mark"],
+      );
+      assert.deepEqual(
+        runtime.calls[0]?.inputs.find((input) => input.what === "ask"),
+        {
+          what: "ask",
+          text: "why?",
+          id: "q1",
+          answer: false,
+        },
       );
       socket.send({ type: "close" });
       assert.deepEqual(await socket.next("close"), { type: "close", reason: "client" });

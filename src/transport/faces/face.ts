@@ -16,6 +16,8 @@ export interface GraphFacts {
   readonly takesText: boolean;
   /** A reply can come. */
   readonly hasAgent: boolean;
+  /** Its agent answers questions in writing too. */
+  readonly takesQuestions: boolean;
   /** In topological order; `options` as the actor's schema parsed them. */
   readonly nodes: readonly { readonly name: string; readonly actor: string; readonly options: unknown }[];
 }
@@ -127,6 +129,8 @@ export type ClientMessage =
   | { readonly type: "configure"; readonly options: ConfigureOptions }
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  /** A question to the agent in writing. */
+  | { readonly type: "ask"; readonly text: string; readonly id?: string; readonly answer?: boolean }
   | { readonly type: "keepalive" }
   /** The codec's own answer, sent at once: ahead of events that wait. For answers in their place use `mark`. */
   | { readonly type: "answer"; readonly messages: readonly Outbound[] }
