@@ -39,6 +39,10 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   n2words: ["models"],
   "mpg123-decoder": ["audio"],
   "@wasm-audio-decoders/flac": ["audio"],
+  "@wasm-audio-decoders/ogg-vorbis": ["audio"],
+  "opus-decoder": ["audio"],
+  "@evan/opus": ["audio"],
+  "wasm-media-encoders": ["audio"],
   "eventsource-parser": ["actors/llm"],
   zod: ["frames", "telemetry", "audio", "gpu", "models", "actors", "config", "runtime", "transport", "cli"],
 };

@@ -5,6 +5,7 @@
  * of the CLI, the library or a socket can be told has its row here.
  */
 import { ACCESS_ERRORS } from "./errors-access.js";
+import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
 import { type ErrorRow, row } from "./errors-row.js";
 
@@ -12,13 +13,7 @@ export type { ErrorRow } from "./errors-row.js";
 
 /** Codes are `AREA_WHAT`. Sorted by area. */
 export const ERRORS = {
-  AUDIO_DECODE_FAILED: row(
-    "{path} could not be decoded: {reason}",
-    "Give a WAV, FLAC or MP3 file that other players open.",
-    1007,
-  ),
-  AUDIO_FILE_MISSING: row("there is no file {path}", "Check the path; it is relative to the folder you are in.", 1007),
-  AUDIO_FORMAT_UNSUPPORTED: row("audio format {format} is not supported", "Use one of: {supported}.", 4002),
+  ...AUDIO_ERRORS,
   ...ACCESS_ERRORS,
   CALL_ASK_REFUSED: row("the agent was not asked: {reason}", "Ask a graph with an agent, a few sentences each.", 4002),
   CALL_AUDIO_ODD_BYTES: row(
