@@ -7,11 +7,11 @@ import type { Resampler } from "../audio/resampler.js";
 import { reasonOf, SyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 import { FRAME_SAMPLES, GRAPH_RATE_HZ } from "../base/units.js";
-import { EDGE_IN, type PlanEdge, type PlanGraph } from "../config/plan.js";
-import type { CallEvent } from "../frames/events.js";
+import { EDGE_IN, EDGE_OUT, type PlanEdge, type PlanGraph } from "../config/plan.js";
+import type { CallEvent, ReceiptEvent } from "../frames/events.js";
 import { encodeMeta, FLAG_GAP, type FrameView, type MetaOf } from "../frames/index.js";
 import type { Call } from "./api.js";
-import { CallEvents } from "./call-events.js";
+import { CallEvents, type CallEventsSpec } from "./call-events.js";
 import { EventQueue } from "./event-queue.js";
 import type { MutablePcm } from "./frame-writer.js";
 import type { Hub, HubCall } from "./hub.js";
@@ -33,6 +33,10 @@ export interface CallSpec {
   /** The slot is free: called once, after the `close` event. */
   readonly onReleased: (call: CallImpl, result: "completed" | "error" | "drained") => void;
   readonly observe: (event: CallEvent) => void;
+  /** The receipt as it is to be told. */
+  readonly account: (receipt: ReceiptEvent) => ReceiptEvent;
+  readonly measure: CallEventsSpec["measure"];
+  readonly onHeard: CallEventsSpec["onHeard"];
   /** Something is wrong with the owner's `onEvent`: it threw. */
   readonly onFault: (call: CallImpl, error: unknown) => void;
 }
@@ -85,13 +89,17 @@ export class CallImpl implements Call, HubCall {
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    const toldEdges = spec.edges.filter((edge) => edge.graph === spec.graph.name && edge.to === EDGE_OUT);
     this.#events = new CallEvents({
       call: this,
       hub: spec.hub,
       graph: spec.graph,
       createOutputResampler: spec.createOutputResampler,
       reportPlayback: spec.reportPlayback,
-      deliver: (event) => this.#deliver(event),
+      told: new Set(toldEdges.flatMap((edge) => edge.kinds)),
+      deliver: (event) => this.#deliver(event.type === "receipt" ? spec.account(event) : event),
+      measure: spec.measure,
+      onHeard: spec.onHeard,
       informWorkers: (meta) => this.#toWorkers("interrupt", meta),
       onClosePassed: (edge) => this.#closePassed(edge),
       onFatal: (code) => this.#end("error", code),
@@ -148,6 +156,7 @@ export class CallImpl implements Call, HubCall {
     this.#assertOpen();
     this.#fenceCount++;
     this.#flushResampler();
+    this.#events.finalizeAsked(id);
     this.#broadcast("fence", { id, reason: "finalize" });
     return id;
   }
@@ -296,6 +305,7 @@ export class CallImpl implements Call, HubCall {
   #end(reason: "client" | "error" | "drain" | "idle", code?: string): void {
     if (this.#state === "closed") return;
     const wasGraceful = this.#state === "closing" && reason === "client";
+    this.#events.ending();
     clearTimeout(this.#closeTimer);
     const { hub } = this.#spec;
     // Ends the call on workers where it is still open; where `close` passed, nobody knows the call any more.
