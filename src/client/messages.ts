@@ -77,7 +77,7 @@ export type ServerMessage =
   | ConfiguredMessage;
 
 export interface ConfigureOptions {
-  /** Options of nodes for this call. Only in the message that opens the call (`setup=message`). */
+  /** Options of nodes for this call. On an open call, only of nodes whose options may change then: vad, turn, stt. */
   readonly nodes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Which of the optional events to send. */
   readonly events?: readonly OptionalEvent[];

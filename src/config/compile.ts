@@ -69,6 +69,7 @@ function planModel(draft: ModelDraft): PlanModel {
     options: draft.options,
     device: config.device,
     replicas: config.replicas,
+    standby: config.standby,
     batchMax: config.batch.max,
     batchWaitMs: config.batch.waitMs,
     batchDeadlineMs: config.batch.deadlineMs ?? DEADLINES_MS[draft.family!.task],

@@ -78,7 +78,19 @@ const alignment = z.object({
   rateHz: z.number().int(),
   spans: z.array(span),
 });
-const fence = z.object({ id: z.string(), reason: z.enum(["finalize", "mark", "probe"]) });
+/** Options of all nodes of a call, by name, as they are from a `configure` fence on. */
+const change = z.object({
+  /** Counts the call's changes from 1. */
+  version: z.number().int(),
+  nodes: z.record(z.string(), z.unknown()),
+});
+export type Change = z.infer<typeof change>;
+const fence = z.object({
+  id: z.string(),
+  reason: z.enum(["finalize", "mark", "probe", "configure"]),
+  /** Only of `configure`. */
+  change: change.optional(),
+});
 const open = z.object({
   callId: z.string(),
   graph: z.string(),
@@ -86,6 +98,8 @@ const open = z.object({
   /** Worker index of each node of the call's graph, in the plan's node order. */
   placement: z.array(z.number().int()),
   options: z.record(z.string(), z.unknown()),
+  /** For a worker's successor: how `options` changed since, oldest first. */
+  changes: z.array(change).optional(),
 });
 const interrupt = z.object({
   reason: z.enum(["speech", "client", "restart"]),

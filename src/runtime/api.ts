@@ -46,6 +46,11 @@ export interface Call extends AsyncIterable<CallEvent> {
   finalize(id?: string): string;
   /** Comes back as event `mark` when everything before it has been delivered. */
   mark(id: string): void;
+  /**
+   * Changes options of nodes, as `OpenOptions.nodes` has them, for what is written from now on; those not named stay.
+   * Throws CALL_OPTION_INVALID, and CALL_CONFIGURE_LATE for a node whose options hold for the whole call.
+   */
+  configure(nodes: Readonly<Record<string, Readonly<Record<string, unknown>>>>): void;
   /** Cuts the reply off. An `interrupted` event follows, and after it nothing of the old reply. */
   interrupt(): void;
   /** What the listener has really heard of a context; without it, playback is assumed to run from the first byte. */

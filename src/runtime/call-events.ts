@@ -290,7 +290,7 @@ export class CallEvents {
     }
     this.#fenceArrivals.delete(id);
     if (reason === "finalize") this.#input.finalized(id);
-    if (id === STALL_FENCE || reason === "probe") return;
+    if (id === STALL_FENCE || reason === "probe" || reason === "configure") return;
     deliver(reason === "finalize" ? { type: "finalized", id } : { type: "mark", id });
   }
 

@@ -2,44 +2,19 @@
  * One call on the main thread: PCM in, events out, and the bookkeeping that only main can do: what was heard, what an
  * interruption makes void, when a turn's time is accounted for, when the slot is free again.
  */
-
-import type { Resampler } from "../audio/resampler.js";
 import { reasonOf, SyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 import { FRAME_SAMPLES, GRAPH_RATE_HZ } from "../base/units.js";
-import { EDGE_IN, EDGE_OUT, type PlanEdge, type PlanGraph } from "../config/plan.js";
-import type { CallEvent, ReceiptEvent } from "../frames/events.js";
+import { EDGE_IN, EDGE_OUT } from "../config/plan.js";
+import type { CallEvent } from "../frames/events.js";
 import { encodeMeta, FLAG_GAP, type FrameView, type MetaOf } from "../frames/index.js";
 import type { Call } from "./api.js";
-import { CallEvents, type CallEventsSpec } from "./call-events.js";
+import { CallEvents } from "./call-events.js";
+import type { CallOptions, NodeOptions } from "./call-options.js";
+import type { CallSpec } from "./call-spec.js";
 import { EventQueue } from "./event-queue.js";
 import type { MutablePcm } from "./frame-writer.js";
-import type { Hub, HubCall } from "./hub.js";
-
-export interface CallSpec {
-  readonly hub: Hub;
-  readonly slot: number;
-  readonly born: number;
-  readonly callId: string;
-  readonly graph: PlanGraph;
-  readonly edges: readonly PlanEdge[];
-  /** Worker of each node of the graph, in its node order. */
-  readonly placement: readonly number[];
-  readonly inputRateHz: number;
-  readonly inputResampler: Resampler | undefined;
-  readonly createOutputResampler: ((fromRateHz: number) => Resampler) | undefined;
-  readonly reportPlayback: boolean;
-  readonly onEvent: ((event: CallEvent) => void) | undefined;
-  /** The slot is free: called once, after the `close` event. */
-  readonly onReleased: (call: CallImpl, result: "completed" | "error" | "drained") => void;
-  readonly observe: (event: CallEvent) => void;
-  /** The receipt as it is to be told. */
-  readonly account: (receipt: ReceiptEvent) => ReceiptEvent;
-  readonly measure: CallEventsSpec["measure"];
-  readonly onHeard: CallEventsSpec["onHeard"];
-  /** Something is wrong with the owner's `onEvent`: it threw. */
-  readonly onFault: (call: CallImpl, error: unknown) => void;
-}
+import type { HubCall } from "./hub.js";
 
 interface Entrance {
   readonly edge: number;
@@ -53,6 +28,7 @@ export class CallImpl implements Call, HubCall {
   readonly callId: string;
   readonly graph: string;
   readonly inputRateHz: number;
+  readonly options: CallOptions;
   readonly #spec: CallSpec;
   readonly #entrances: readonly Entrance[];
   readonly #events: CallEvents;
@@ -79,6 +55,7 @@ export class CallImpl implements Call, HubCall {
     this.callId = spec.callId;
     this.graph = spec.graph.name;
     this.inputRateHz = spec.inputRateHz;
+    this.options = spec.options;
     const workerOf = (node: number): number => spec.placement[spec.graph.nodes.indexOf(node)]!;
     this.#entrances = spec.edges
       .filter((edge) => edge.graph === spec.graph.name && edge.from === EDGE_IN)
@@ -167,6 +144,12 @@ export class CallImpl implements Call, HubCall {
     this.#broadcast("fence", { id, reason: "mark" });
   }
 
+  configure(nodes: NodeOptions): void {
+    this.#assertOpen();
+    const change = this.options.change(nodes);
+    this.#broadcast("fence", { id: `syrinx-configure-${change.version}`, reason: "configure", change });
+  }
+
   interrupt(): void {
     this.#assertOpen();
     this.#spec.hub.words.bump(this.slot);
@@ -210,6 +193,8 @@ export class CallImpl implements Call, HubCall {
   }
 
   receive(view: FrameView): void {
+    // There is still something to say.
+    if (this.#state === "closing") this.#closeTimer?.refresh();
     this.#events.receive(view);
   }
 

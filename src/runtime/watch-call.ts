@@ -1,8 +1,8 @@
 /** Who looks on while a call runs: metrics, the log, and the trace if traces are collected. Main thread. */
 import type { Plan, PlanGraph } from "../config/plan.js";
 import { createTracing, type Logger, type Metrics, type Tracing } from "../telemetry/index.js";
-import type { CallSpec } from "./call.js";
 import { CallRecord } from "./call-record.js";
+import type { CallSpec } from "./call-spec.js";
 import { modelOf, observeCall } from "./observe-call.js";
 
 /** Loads what traces need, if an endpoint is configured. */

@@ -66,8 +66,11 @@ export const TRACE_LIMITS = {
   batchSpans: 512,
   /** How long spans wait for company. */
   batchMs: 2_000,
-  /** One export, repetitions included. At it: its spans are dropped and counted as `export_failed`. */
-  exportMs: 5_000,
+  /**
+   * One export, repetitions included. At it: its spans are dropped and counted as `export_failed`. Shorter than `serve` takes
+   * to stop, because one that is under way holds the process.
+   */
+  exportMs: 3_000,
   /** Sending what is left at the end. At it: the rest is lost. */
   flushMs: 1_500,
 } as const;

@@ -1,5 +1,6 @@
 import { reasonOf, SyrinxError } from "../base/errors.js";
 import type { Plan } from "../config/plan.js";
+import { graphFactsOf, graphWiringOf } from "./face-request.js";
 import type { Face } from "./faces/face.js";
 import { FACES } from "./faces/registry.js";
 
@@ -9,16 +10,35 @@ export interface Route {
   readonly graph: string | undefined;
   /** The client may name any graph of the configuration. */
   readonly anyGraph: boolean;
+  /** Every client gets receipts, of a face that offers them. */
+  readonly receipts: boolean;
   /** Checked by the face. */
   readonly options: unknown;
 }
 
 export type Routes = ReadonlyMap<string, Route>;
 
+/** The route of a path, or the one that serves everything right below its own path. */
+export function findRoute(routes: Routes, path: string): Route | undefined {
+  const exact = routes.get(path);
+  if (exact !== undefined) return exact;
+  for (const [prefix, route] of routes) {
+    if (route.face.rest?.isPrefix === true && path.startsWith(`${prefix}/`)) return route;
+  }
+  return undefined;
+}
+
 /** Throws ROUTE_INVALID. */
 export function buildRoutes(plan: Plan, faces: ReadonlyMap<string, Face> = FACES): Routes {
   const routes = new Map<string, Route>();
-  for (const route of plan.routes) routes.set(route.path, routeOf(faces, route, route.graph));
+  const facts = graphFactsOf(plan);
+  for (const wanted of plan.routes) {
+    const route = routeOf(faces, wanted, wanted.graph);
+    const graph = facts.get(wanted.graph);
+    const problem = graph === undefined ? undefined : route.face.lacks?.(graph, graphWiringOf(plan, graph.name));
+    if (problem !== undefined) throw new SyrinxError("ROUTE_INVALID", { path: wanted.path, problem });
+    routes.set(wanted.path, route);
+  }
   return routes;
 }
 
@@ -39,8 +59,11 @@ function routeOf(
     throw new SyrinxError("ROUTE_INVALID", { path, problem });
   }
   try {
-    const { anyGraph = false, ...ofFace } = options;
-    return { face, graph, anyGraph: anyGraph === true, options: face.parseOptions(ofFace) };
+    const { anyGraph = false, receipts = false, ...ofFace } = options;
+    if (typeof receipts !== "boolean" || (receipts && face.offersReceipts !== true)) {
+      throw new SyrinxError("ROUTE_INVALID", { path, problem: `the face ${name} has no option receipts like this` });
+    }
+    return { face, graph, anyGraph: anyGraph === true, receipts, options: face.parseOptions(ofFace) };
   } catch (error) {
     throw new SyrinxError("ROUTE_INVALID", { path, problem: reasonOf(error) }, error);
   }

@@ -67,6 +67,7 @@ function useAll(metrics: Metrics): void {
   metrics.connectionOpened("native");
   metrics.connectionClosed("native", 1000, "client");
   metrics.handshake("ok", 0.003);
+  metrics.request("openai-speech", 200, 0.1);
   metrics.message("in", "audio", 640);
   metrics.slowClient("close");
   metrics.fastClient("pause");
