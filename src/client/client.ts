@@ -199,8 +199,8 @@ export class SyrinxClient implements AsyncIterable<ClientEvent> {
     return id;
   }
 
-  /** Which events to send. `nodes` can only be given to `connect`. */
-  configure(options: Omit<ConfigureOptions, "nodes">): void {
+  /** Which events to send, and options of nodes that may change while the call is open (vad, turn, stt). */
+  configure(options: ConfigureOptions): void {
     this.#control({ type: "configure", ...options });
   }
 

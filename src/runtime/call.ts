@@ -46,7 +46,8 @@ export class CallImpl implements Call, HubCall {
   #state: "open" | "closing" | "closed" = "open";
   #lastInputUs: number;
   readonly #closeArrivals = new Set<number>();
-  #closeTimer: NodeJS.Timeout | undefined;
+  /** Of a call that closes: when a worker last had something for it. */
+  #lastHeardUs = 0;
 
   constructor(spec: CallSpec) {
     this.#spec = spec;
@@ -165,8 +166,7 @@ export class CallImpl implements Call, HubCall {
       this.#state = "closing";
       this.#flushResampler();
       this.#broadcast("close", {});
-      this.#closeTimer = setTimeout(() => this.#end("client"), LIMITS.callCloseMs);
-      this.#closeTimer.unref();
+      this.#lastHeardUs = this.#spec.hub.clock.nowUs();
     }
     return this.#closed;
   }
@@ -193,12 +193,15 @@ export class CallImpl implements Call, HubCall {
   }
 
   receive(view: FrameView): void {
-    // There is still something to say.
-    if (this.#state === "closing") this.#closeTimer?.refresh();
+    if (this.#state === "closing") this.#lastHeardUs = this.#spec.hub.clock.nowUs();
     this.#events.receive(view);
   }
 
   sweep(nowUs: number): void {
+    if (this.#state === "closing" && nowUs - this.#lastHeardUs >= LIMITS.callCloseMs * 1000) {
+      this.#end("client");
+      return;
+    }
     this.#events.sweep(nowUs);
     const isStalled = nowUs - this.#lastInputUs > LIMITS.inputStallMs * 1000;
     // Stream time stands still when a client stops sending: a turn that waits for silence would wait for ever.
@@ -291,7 +294,8 @@ export class CallImpl implements Call, HubCall {
     if (this.#state === "closed") return;
     const wasGraceful = this.#state === "closing" && reason === "client";
     this.#events.ending();
-    clearTimeout(this.#closeTimer);
+    // Whoever was told the last receipt may have ended the call because of it.
+    if (this.isClosed) return;
     const { hub } = this.#spec;
     // Ends the call on workers where it is still open; where `close` passed, nobody knows the call any more.
     for (const worker of new Set(this.#spec.placement)) {

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { noMetrics } from "../../src/transport/metrics.js";
 import type { ServerOptions } from "../../src/transport/server.js";
 import type { FakeCall, FakeOptions } from "./fake-runtime.js";
 import { type Stage, withServer } from "./test-socket.js";
@@ -18,14 +19,15 @@ const ROUTES: FakeOptions["routes"] = [
 export interface RestOptions {
   readonly server?: FakeOptions["server"];
   readonly limits?: ServerOptions["limits"];
+  readonly metrics?: ServerOptions["metrics"];
   readonly onCall?: (call: FakeCall) => void;
 }
 
 export function withRest(options: RestOptions, act: (stage: Stage) => Promise<void>): Promise<void> {
-  const { server = {}, limits = {}, onCall = () => {} } = options;
+  const { server = {}, limits = {}, metrics = noMetrics, onCall = () => {} } = options;
   const graphs = ["speak", "listen"];
   const actors = { speak: "tts", listen: "stt" } as const;
-  return withServer({ graphs, actors, routes: ROUTES, server, transport: { limits } }, async (stage) => {
+  return withServer({ graphs, actors, routes: ROUTES, server, transport: { limits, metrics } }, async (stage) => {
     stage.runtime.onCall = (call) => {
       call.isEchoing = false;
       onCall(call);

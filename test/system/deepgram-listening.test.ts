@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { WebSocket } from "ws";
+import { createAudioEncoder } from "../../src/audio/encode.js";
 import { encodeG711 } from "../../src/audio/g711.js";
 import { createResampler } from "../../src/audio/resampler.js";
 import { packageRoot } from "../../src/base/package-root.js";
@@ -133,6 +134,14 @@ describe("Deepgram's clients are listened to", { timeout: 60_000 }, () => {
       assert.equal(metadata.request_id, requestId);
       assert.ok(Math.abs((metadata.duration as number) - speech.length / 16_000) < 0.05, `${metadata.duration}`);
     }
+  });
+
+  test("by /v1/listen: Ogg with Opus, cut anywhere", async () => {
+    const encoder = await createAudioEncoder({ format: "opus", rateHz: 16_000 });
+    const opus = Buffer.concat([encoder.encode(speech), encoder.finish()]);
+    const { messages, code } = await converse(at("/v1/listen?encoding=ogg-opus"), opus, 333, close);
+    assert.equal(code, 1000);
+    assert.equal(transcriptOf(messages), TIMER_TEXT);
   });
 
   test("by /v1/listen: each channel by itself", async () => {

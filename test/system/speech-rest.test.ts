@@ -18,10 +18,18 @@ before(async () => {
       models: { voice: { family: "flite" }, vad: { family: "starter-vad" }, ears: { family: "starter-ctc" } },
       graphs: {
         speak: [{ tts: { model: "voice" } }],
+        whole: {
+          nodes: {
+            vad: { actor: "vad", inputs: ["in"], model: "vad" },
+            stt: { actor: "stt", inputs: ["vad"], model: "ears" },
+          },
+          output: ["vad", "stt"],
+        },
         listen: [{ vad: { model: "vad" } }, { stt: { model: "ears", partialMs: 200 } }],
       },
       routes: {
         "/v1/speak": { face: "deepgram-speak", graph: "speak" },
+        "/v1/listen": { face: "deepgram-listen", graph: "whole" },
         "/v1/models": { face: "openai-models", graph: "speak" },
         "/v1/audio/speech": { face: "openai-speech", graph: "speak", options: { voices: { boss: "rms" } } },
         "/v1/audio/transcriptions": { face: "openai-transcriptions", graph: "listen" },
@@ -91,6 +99,30 @@ describe("speech by HTTP", () => {
       assert.deepEqual(((await answer.json()) as { text: string }).text, WORDS, format);
       assert.match(answer.headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
     }
+  });
+
+  test("each channel of a recording has a call of its own, and its own words", async () => {
+    const left = await say({ response_format: "pcm" });
+    const right = await say({ response_format: "pcm", input: "Set a timer for ten minutes." });
+    const frames = Math.max(left.byteLength, right.byteLength) / 2;
+    const both = Buffer.alloc(frames * 4);
+    for (const [channel, pcm] of [left, right].entries()) {
+      for (let at = 0; at < pcm.byteLength; at += 2) pcm.copy(both, at * 2 + channel * 2, at, at + 2);
+    }
+    const query = "encoding=linear16&sample_rate=24000&channels=2&multichannel=true";
+    const answer = await fetch(`${server.url}/v1/listen?${query}`, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body: both,
+    });
+    const { results } = (await answer.json()) as {
+      results: { channels: { alternatives: { transcript: string }[] }[] };
+    };
+    const heard = results.channels.map(({ alternatives }) =>
+      alternatives[0]?.transcript.toLowerCase().replace(/[^a-z ]/g, ""),
+    );
+    assert.deepEqual(heard, [WORDS, "set a timer for ten minutes"]);
+    assert.equal(runtime.capacity().activeCalls, 0);
   });
 
   test("a transcript comes as text, subtitles, with times, and in deltas that are never taken back", async () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { SimulatedClock } from "../../src/base/clock.js";
 import { SyrinxError } from "../../src/base/errors.js";
+import { noMetrics } from "../../src/transport/metrics.js";
+import { Watched } from "../support/fake-runtime.js";
 import { ramp, type TestSocket, withServer } from "../support/test-socket.js";
 
 /** The socket under a WebSocket, to write what no library would. */
@@ -243,6 +246,38 @@ describe("clients that come and go", () => {
       await socket.next("close");
       assert.equal(runtime.calls[0]!.inputs.at(-1)?.what, "abort");
     }));
+
+  test("but not while the call still has something to say", async () => {
+    const clock = new SimulatedClock();
+    const ticked = new Watched();
+    let ticks = 0;
+    const bufferedBytes = (): void => {
+      ticks += 1;
+      ticked.changed();
+    };
+    const limits = { callCloseMs: 1_000, tickMs: 5 };
+    const transport = { limits, clock, metrics: { ...noMetrics, bufferedBytes } };
+    await withServer({ transport }, async ({ runtime, dial }) => {
+      const later = async (ms: number): Promise<void> => {
+        clock.advance(ms * 1_000);
+        const seen = ticks;
+        await ticked.until(() => ticks > seen + 1);
+      };
+      const socket = dial();
+      await socket.next("ready");
+      const call = runtime.calls[0]!;
+      call.closesByItself = false;
+      socket.send({ type: "close" });
+      await call.until(() => call.inputs.at(-1)?.what === "close");
+      for (let round = 0; round < 3; round++) {
+        await later(900);
+        assert.equal(call.isClosed, false);
+        call.speak(1, round * 10, new Int16Array(10));
+      }
+      await later(1_100);
+      assert.equal(call.isClosed, true);
+    });
+  });
 });
 
 test("leaves nothing open behind some hundred calls that end in every way", () =>

@@ -85,10 +85,11 @@ export class FluxTurns {
     return this.#settle((number) => number === undefined || number <= upTo);
   }
 
-  /** Nothing comes any more: what waits is told, and the turn that is open ends. */
+  /** Nothing comes any more: what waits is told, and the turn that is open ends; so does one whose words came ahead. */
   end(): TurnInfo[] {
     const infos = this.#settle(() => true);
-    return this.#isOngoing ? [...infos, ...this.#ended(undefined)] : infos;
+    while (this.#isOngoing) infos.push(...this.#ended(undefined));
+    return infos;
   }
 
   #settle(isReady: (number: number | undefined) => boolean): TurnInfo[] {
@@ -114,7 +115,7 @@ export class FluxTurns {
     const text = this.#text;
     this.#windowEndMs = Math.max(this.#windowEndMs, endMs);
     if (!this.#isOngoing) return text === "" ? [] : [this.#start()];
-    const isNews = text !== this.#toldText && this.#windowEndMs - this.#toldMs >= UPDATE_MS;
+    const isNews = text !== "" && text !== this.#toldText && this.#windowEndMs - this.#toldMs >= UPDATE_MS;
     return isNews && this.#eagerText === undefined ? [this.#info("Update")] : [];
   }
 

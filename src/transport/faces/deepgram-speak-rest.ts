@@ -10,6 +10,7 @@ import {
   SPEAK_CHARS_MAX,
 } from "./deepgram-speak-request.js";
 import type { FaceRequest } from "./face.js";
+import { wrongBody } from "./request-body.js";
 import type { RestBody, SpeakJob } from "./rest.js";
 
 /** What comes of an encoding; the first rate and the first container are the defaults. */
@@ -64,7 +65,7 @@ export function speakJob(request: FaceRequest, body: RestBody): SpeakJob {
 
 function textOf(body: RestBody): string {
   if (body.kind !== "json") {
-    throw new SyrinxError("HTTP_BODY_TYPE", { type: body.kind, expected: "application/json" });
+    throw wrongBody(body, "application/json");
   }
   const { value } = body;
   const text = typeof value === "object" && value !== null ? (value as { text?: unknown }).text : undefined;

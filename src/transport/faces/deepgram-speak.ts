@@ -9,6 +9,7 @@ import { DeepgramSpeakCodec } from "./deepgram-speak-codec.js";
 import { callOf, encodingAmong, modelOf, rateAmong, SOCKET_RATES_HZ } from "./deepgram-speak-request.js";
 import { speakJob } from "./deepgram-speak-rest.js";
 import type { Accepted, CallRequest, FaceRequest, Refused, ServerFacts, SocketFace } from "./face.js";
+import { lacksVoice } from "./graph-node.js";
 import { voiceShape } from "./voices.js";
 
 const routeOptions = z.strictObject(voiceShape);
@@ -20,6 +21,7 @@ const SUBPROTOCOLS: readonly string[] = ["token", "bearer"];
 export const deepgramSpeak: SocketFace = {
   name: "deepgram-speak",
   parseOptions: (options) => routeOptions.parse(options),
+  lacks: lacksVoice,
   refusal: deepgramRefusal,
   negotiate(request, server) {
     try {

@@ -23,6 +23,21 @@ export function listeningNode(request: FaceRequest): GraphNode {
   return { graph, node };
 }
 
+/** What keeps a graph from speaking for a route, in words. */
+export function lacksVoice(facts: GraphFacts): string | undefined {
+  return speaker(facts) === undefined
+    ? `graph ${facts.name} does not begin with a voice: it needs a node tts that takes text`
+    : undefined;
+}
+
+/** What keeps a graph from transcribing for a route, in words. */
+export function lacksRecogniser(facts: GraphFacts): string | undefined {
+  if (facts.hasAgent) return `graph ${facts.name} answers; this face is for graphs that only listen`;
+  return listener(facts) === undefined
+    ? `graph ${facts.name} does not recognise speech: it needs a node stt`
+    : undefined;
+}
+
 /** The voice of a graph that takes text. */
 export function speaker(facts: GraphFacts | undefined): NodeFacts | undefined {
   return facts?.takesText === true ? facts.nodes.find(({ actor }) => actor === "tts") : undefined;

@@ -3,8 +3,9 @@ import { z } from "zod";
 import type { SpeechFormat } from "../../audio/encode.js";
 import { SyrinxError } from "../../base/errors.js";
 import type { Face, FaceRequest } from "./face.js";
-import { speakingNode } from "./graph-node.js";
+import { lacksVoice, speakingNode } from "./graph-node.js";
 import { openaiRefusal } from "./openai.js";
+import { wrongBody } from "./request-body.js";
 import type { RestBody, SpeakJob } from "./rest.js";
 import { sse } from "./sse.js";
 import { nodesFor, openaiVoice, type VoiceOptions, voiceShape } from "./voices.js";
@@ -40,6 +41,7 @@ const fields = z.object({
 export const openaiSpeech: Face = {
   name: "openai-speech",
   parseOptions: (options) => routeOptions.parse(options),
+  lacks: lacksVoice,
   refusal: openaiRefusal,
   rest: { methods: ["POST"], job },
 };
@@ -62,7 +64,7 @@ function job(request: FaceRequest, body: RestBody): SpeakJob {
 }
 
 function fieldsOf(body: RestBody): z.infer<typeof fields> {
-  if (body.kind !== "json") throw new SyrinxError("HTTP_BODY_TYPE", { type: body.kind, expected: "application/json" });
+  if (body.kind !== "json") throw wrongBody(body, "application/json");
   const parsed = fields.safeParse(body.value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;

@@ -5,10 +5,11 @@
 import { z } from "zod";
 import { SyrinxError } from "../../base/errors.js";
 import type { Face, FaceRequest } from "./face.js";
-import { listeningNode } from "./graph-node.js";
+import { lacksRecogniser, listeningNode } from "./graph-node.js";
 import { openaiRefusal, TRANSCRIPTION_MODELS } from "./openai.js";
 import { type Wanted, wholeCodec } from "./openai-transcript.js";
 import { streamedCodec } from "./openai-transcript-stream.js";
+import { wrongBody } from "./request-body.js";
 import type { RestBody, TranscribeJob } from "./rest.js";
 
 const routeOptions = z.strictObject({});
@@ -22,6 +23,7 @@ export const openaiTranscriptions: Face = {
   name: "openai-transcriptions",
   parseOptions: (options) => routeOptions.parse(options),
   offersReceipts: true,
+  lacks: lacksRecogniser,
   refusal: openaiRefusal,
   rest: { methods: ["POST"], job: (request, body) => jobOf(request, formOf(body), "transcribe") },
 };
@@ -30,6 +32,7 @@ export const openaiTranslations: Face = {
   name: "openai-translations",
   parseOptions: (options) => routeOptions.parse(options),
   offersReceipts: true,
+  lacks: lacksRecogniser,
   refusal: openaiRefusal,
   rest: {
     methods: ["POST"],
@@ -46,7 +49,7 @@ type Form = Extract<RestBody, { kind: "form" }>;
 
 function formOf(body: RestBody): Form {
   if (body.kind === "form") return body;
-  throw new SyrinxError("HTTP_BODY_TYPE", { type: body.kind, expected: "multipart/form-data" });
+  throw wrongBody(body, "multipart/form-data");
 }
 
 function jobOf(request: FaceRequest, form: Form, task: Wanted["task"]): TranscribeJob {

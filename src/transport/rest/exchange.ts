@@ -29,6 +29,7 @@ export class Exchange {
     response.on("close", () => {
       if (!response.writableFinished) this.#over.abort(new SyrinxError("CALL_CLIENT_GONE"));
     });
+    response.on("timeout", () => response.destroy());
     // The socket's own errors; `close` follows.
     response.on("error", () => {});
   }
@@ -99,19 +100,33 @@ export class Exchange {
     this.#setup.response.end();
   }
 
-  /** Resolves when the client has taken nearly all that was written, or has gone; cuts off one that takes nothing. */
+  /** Resolves when the client has taken nearly all that was written, or has gone. */
   async drained(): Promise<void> {
-    const { response, limits } = this.#setup;
+    const { response } = this.#setup;
     if (!response.writableNeedDrain || response.destroyed) return;
+    await this.#taken("drain");
+    // Between two pieces the voice is what everybody waits for.
+    if (!response.destroyed) response.setTimeout(0);
+  }
+
+  /** Resolves when the client has taken the whole answer, or has gone. */
+  async taken(): Promise<void> {
+    const { response } = this.#setup;
+    if (response.writableFinished || response.destroyed) return;
+    await this.#taken("finish");
+  }
+
+  /** A socket's timeout counts the time in which not a byte of it leaves: whoever reads slowly is waited for. */
+  async #taken(event: "drain" | "finish"): Promise<void> {
+    const { response, limits } = this.#setup;
+    response.setTimeout(limits.restWriteMs);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => response.destroy(), limits.restWriteMs);
       const done = (): void => {
-        clearTimeout(timer);
-        response.off("drain", done);
+        response.off(event, done);
         response.off("close", done);
         resolve();
       };
-      response.on("drain", done);
+      response.on(event, done);
       response.on("close", done);
     });
   }

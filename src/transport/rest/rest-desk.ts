@@ -51,11 +51,6 @@ export class RestDesk {
     return this.#exchanges.size;
   }
 
-  /** Bytes of bodies that are held for them. */
-  get heldBytes(): number {
-    return this.#uploads.heldBytes;
-  }
-
   /** Answers one request, whatever happens. @param path of the request, without its query */
   async serve(
     request: IncomingMessage,
@@ -128,8 +123,10 @@ export class RestDesk {
     } catch (error) {
       exchange.fail(error);
     } finally {
-      if (body !== undefined) await discardBody(body);
       room.free();
+      if (body !== undefined) await discardBody(body).catch((error: unknown) => exchange.fail(error));
+      // A stopping server waits for the last byte.
+      await exchange.taken();
       this.#exchanges.delete(exchange);
       if (this.#exchanges.size === 0) this.#setup.onIdle();
     }

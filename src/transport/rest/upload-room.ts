@@ -8,6 +8,7 @@ import type { TransportLimits } from "../limits.js";
 export class UploadRoom {
   readonly memoryBytes: number;
   readonly #limits: TransportLimits;
+  /** Of bodies that are being read or whose answer is being made. */
   #heldBytes = 0;
   #count = 0;
   #folder: Promise<string> | undefined;
@@ -15,11 +16,6 @@ export class UploadRoom {
   constructor(limits: TransportLimits) {
     this.#limits = limits;
     this.memoryBytes = limits.restMemoryBytes;
-  }
-
-  /** Of bodies that are being read or whose answer is being made. */
-  get heldBytes(): number {
-    return this.#heldBytes;
   }
 
   /** Room for a body, taken as it comes. */

@@ -28,6 +28,7 @@ interface Info {
 function said(final: boolean, text: string, endMs: number, turnIndex = 0): TranscriptEvent {
   const words = text
     .split(" ")
+    .filter((word) => word !== "")
     .map((word, at) => ({ text: word, startMs: at * 100, endMs: at * 100 + 90, confidence: 0.8 }));
   return {
     type: "transcript",
@@ -237,6 +238,33 @@ describe("deepgram-flux", () => {
 
 const AFTER: Readonly<Record<string, string>> = { EndOfTurn: "waiting", EagerEndOfTurn: "eager" };
 
+/** Follows Flux's state machine through the messages. @returns how many turns ended */
+function checkMachine(infos: readonly Info[], name: string): number {
+  let index = 0;
+  let state = "waiting";
+  let eagerText = "";
+  let windowEnd = 0;
+  for (const [at, info] of infos.entries()) {
+    const where: string = `${name}, message ${at}: ${info.event} while ${state}`;
+    assert.equal(info.turn_index, index, where);
+    assert.ok(info.audio_window_end >= windowEnd && info.audio_window_end >= info.audio_window_start, where);
+    windowEnd = info.audio_window_end;
+    if (info.event !== "EndOfTurn" && info.event !== "TurnResumed") assert.notEqual(info.transcript, "", where);
+    assert.equal(info.words.length > 0, info.transcript !== "", where);
+    assert.equal(info.trigger !== undefined, info.event === "EndOfTurn", where);
+    if (info.event === "StartOfTurn") assert.equal(state, "waiting", where);
+    else if (info.event === "TurnResumed") assert.equal(state, "eager", where);
+    else if (info.event === "EndOfTurn") assert.notEqual(state, "waiting", where);
+    else assert.equal(state, "ongoing", where);
+    if (info.event === "EndOfTurn" && state === "eager") assert.equal(info.transcript, eagerText, where);
+    eagerText = info.transcript;
+    if (info.event === "EndOfTurn") index += 1;
+    state = AFTER[info.event] ?? "ongoing";
+  }
+  assert.equal(state, "waiting", `${name}: the last turn ended`);
+  return index;
+}
+
 describe("deepgram-flux, whatever is said", () => {
   async function converse(seed: number, query: string): Promise<{ messages: Info[]; said: string }> {
     const chance = seeded(seed);
@@ -258,31 +286,44 @@ describe("deepgram-flux, whatever is said", () => {
       const { messages } = await converse(seed, EAGER);
       assert.equal(messages[0]?.type, "Connected");
       for (const [index, { sequence_id }] of messages.entries()) assert.equal(sequence_id, index, `seed ${seed}`);
-      let index = 0;
-      let state = "waiting";
-      let eagerText = "";
-      let windowEnd = 0;
-      for (const info of messages.filter(({ type }) => type === "TurnInfo")) {
-        const where: string = `seed ${seed}, message ${info.sequence_id}: ${info.event} while ${state}`;
-        assert.equal(info.turn_index, index, where);
-        assert.ok(info.audio_window_end >= windowEnd && info.audio_window_end >= info.audio_window_start, where);
-        windowEnd = info.audio_window_end;
-        assert.notEqual(info.transcript, "", where);
-        assert.ok(info.words.length > 0, where);
-        assert.equal(info.trigger !== undefined, info.event === "EndOfTurn", where);
-        if (info.event === "StartOfTurn") assert.equal(state, "waiting", where);
-        else if (info.event === "TurnResumed") assert.equal(state, "eager", where);
-        else if (info.event === "EndOfTurn") assert.notEqual(state, "waiting", where);
-        else assert.equal(state, "ongoing", where);
-        if (info.event === "EndOfTurn" && state === "eager") assert.equal(info.transcript, eagerText, where);
-        eagerText = info.transcript;
-        if (info.event === "EndOfTurn") index += 1;
-        state = AFTER[info.event] ?? "ongoing";
-      }
-      assert.equal(state, "waiting", `seed ${seed}: the last turn ended`);
-      turns += index;
+      turns += checkMachine(
+        messages.filter(({ type }) => type === "TurnInfo"),
+        `seed ${seed}`,
+      );
     }
     assert.ok(turns > 100, `${turns}`);
+  });
+
+  test("the machine holds too when detectors and recogniser do not agree", async () => {
+    let resumed = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const chance = seeded(seed);
+      const codec = await codecOf(face, EAGER);
+      const told: Outbound[] = [];
+      let index = 0;
+      let asked = 0;
+      let returned = 0;
+      for (let step = 1; step < 200; step++) {
+        const what = chance.pick(["start", "eager_end", "resumed", "end"] as const);
+        const words = chance.pick(["one", "one two", "one two three", "four", ""]);
+        const who = chance.pick(["recogniser", "detector", "mark"] as const);
+        if (who === "recogniser") {
+          told.push(...codec.encode(said(chance.next() < 0.4, words, step * 100, index + chance.integer(0, 2)), 0));
+        } else if (who === "detector") {
+          asked += what === "end" || what === "eager_end" ? 1 : 0;
+          told.push(...codec.encode(turn(what, step * 100, { turnIndex: index }), 0));
+          if (what === "end") index += 1;
+        } else if (returned < asked) {
+          told.push(...codec.encode({ type: "mark", id: `words-${returned}` }, 0));
+          returned += 1;
+        }
+      }
+      codec.decode(text({ type: "CloseStream" }), false);
+      told.push(...codec.end({ reason: "client", closeCode: 1000 }).messages);
+      checkMachine(parsed(told), `seed ${seed}`);
+      resumed += parsed(told).filter(({ event }) => event === "TurnResumed").length;
+    }
+    assert.ok(resumed > 20, `${resumed}`);
   });
 
   test("all words are told in the end, each in one turn; without a threshold nothing is eager", async () => {
@@ -305,7 +346,7 @@ test("deepgram-flux throws nothing but coded errors, and still hears what comes 
     '{"type":"ForceEndTurn"}',
     "[]",
   ];
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < 80; round++) {
     const codec = await codecOf(face, round % 2 === 0 ? RAW : "model=x");
     for (let step = 0; step < 12; step++) {
       const bytes = Buffer.from(chance.pick(seeds));

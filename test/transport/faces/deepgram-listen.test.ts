@@ -176,6 +176,23 @@ describe("deepgram-listen", () => {
     assert.equal(told?.speech_final, true);
     assert.equal(told.channel.alternatives[0].transcript, "");
     assert.deepEqual(codec.encode({ type: "mark", id: mark.id }, 0), [], "once");
+    codec.encode(vad("stop", 31_000), 0);
+    const [silent] = codec.react?.(vad("stop", 31_000), 0) ?? [];
+    assert.ok(silent?.type === "mark");
+    assert.deepEqual(codec.encode({ type: "mark", id: silent.id }, 0), [], "nothing was said before it");
+  });
+
+  test("a final that is held back for a Finalize keeps its pause", async () => {
+    const codec = await codecOf(face, RAW);
+    const [mark] = codec.react?.(vad("stop", 400), 0) ?? [];
+    codec.encode(vad("stop", 400), 0);
+    codec.decode(AUDIO_100_MS, true);
+    const [asked] = codec.decode(text({ type: "Finalize" }), false);
+    assert.ok(mark?.type === "mark" && asked?.type === "finalize");
+    assert.deepEqual(codec.encode(final("words", 100, 700), 0), []);
+    assert.deepEqual(codec.encode({ type: "mark", id: mark.id }, 0), []);
+    const [answer] = parsed(codec.encode({ type: "finalized", id: asked.id! }, 0));
+    assert.deepEqual([answer?.speech_final, answer?.from_finalize], [true, true]);
   });
 
   test("answers each Finalize once, with the text if there is any", async () => {
@@ -216,7 +233,9 @@ describe("deepgram-listen", () => {
     const [again] = hear();
     const end = parsed<object>(codec.encode({ type: "mark", id: again! }, 0));
     assert.deepEqual(end, [{ type: "UtteranceEnd", channel: [0, 1], last_word_end: 0.48 }]);
-    for (let ms = 0; ms < 2_000; ms += 100) assert.deepEqual(hear(), []);
+    const revised = [{ text: "hello", startMs: 110, endMs: 500, confidence: 1 }];
+    codec.encode(final("hello", 100, 700, { words: revised }), 0);
+    for (let ms = 0; ms < 2_000; ms += 100) assert.deepEqual(hear(), [], "the same words, said once more");
     codec.encode(vad("start", 3_400), 0);
     codec.encode(final("again", 3_400, 3_700, { final: false }), 0);
     for (let ms = 0; ms < 2_000; ms += 100) asked.push(...hear());
@@ -445,7 +464,7 @@ test("deepgram-listen throws nothing but coded errors, and still hears what come
     "model=x",
     `${RAW}&multichannel=true&channels=2`,
   ]) {
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 60; round++) {
       const codec = await codecOf(face, query);
       for (let step = 0; step < 12; step++) {
         const bytes = Buffer.from(chance.pick(seeds));

@@ -3,14 +3,15 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ERRORS, type ErrorCode, SyrinxError } from "../../../src/base/errors.js";
 import type { TranscriptEvent } from "../../../src/frames/events.js";
-import type { FaceRequest } from "../../../src/transport/faces/face.js";
+import { deepgramSpeak } from "../../../src/transport/faces/deepgram-speak.js";
+import type { Face, FaceRequest, GraphFacts, GraphWiring } from "../../../src/transport/faces/face.js";
 import { openaiRefusal } from "../../../src/transport/faces/openai.js";
 import { openaiModels } from "../../../src/transport/faces/openai-models.js";
 import { openaiSpeech } from "../../../src/transport/faces/openai-speech.js";
 import { openaiTranscriptions, openaiTranslations } from "../../../src/transport/faces/openai-transcriptions.js";
 import type { HttpAnswer, RestBody, SpeakJob, TranscribeJob, Upload } from "../../../src/transport/faces/rest.js";
 import { OPENAI_VOICES } from "../../../src/transport/faces/voices.js";
-import { faceRequest } from "../../support/face-request.js";
+import { faceRequest, GRAPHS } from "../../support/face-request.js";
 
 const upload: Upload = { fileName: "a.wav", contentType: "audio/wav", byteCount: 10, sha256: "00" };
 
@@ -245,6 +246,20 @@ describe("OpenAI models", () => {
     >;
     assert.deepEqual([id, object], ["org/name", "model"]);
     assert.throws(() => answer("/v1/models/%E0%A4%A"), { code: "HTTP_NOT_FOUND" });
+  });
+});
+
+describe("OpenAI routes", () => {
+  test("a graph that cannot do the work is told when the server starts", () => {
+    const wiring = { tells: new Set<never>() } as unknown as GraphWiring;
+    const lacks = (face: Face, name: string, more: Partial<GraphFacts> = {}): string | undefined =>
+      face.lacks?.({ ...GRAPHS.get(name)!, ...more }, wiring);
+    assert.match(lacks(openaiSpeech, "listen") ?? "", /does not begin with a voice/);
+    assert.match(lacks(deepgramSpeak, "listen") ?? "", /does not begin with a voice/);
+    assert.match(lacks(openaiTranscriptions, "speak") ?? "", /does not recognise speech/);
+    assert.match(lacks(openaiTranslations, "listen", { hasAgent: true }) ?? "", /answers/);
+    assert.equal(lacks(openaiSpeech, "speak"), undefined);
+    assert.equal(lacks(openaiTranscriptions, "listen"), undefined);
   });
 });
 

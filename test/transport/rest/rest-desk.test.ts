@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { encodeWav } from "../../../src/audio/wav.js";
 import { SyrinxError } from "../../../src/base/errors.js";
-import type { FakeCall } from "../../support/fake-runtime.js";
+import { noMetrics } from "../../../src/transport/metrics.js";
+import { type FakeCall, Watched } from "../../support/fake-runtime.js";
 import { plainKeys } from "../../support/keys.js";
 import {
   errorOf,
@@ -15,7 +17,6 @@ import {
   uploadsLeft,
   withRest,
 } from "../../support/rest-server.js";
-import { eventually } from "../../support/system.js";
 import { ownTempFolder } from "../../support/temp-folder.js";
 import { TestSocket } from "../../support/test-socket.js";
 
@@ -60,7 +61,7 @@ describe("bodies", () => {
           if (!raw.socket.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`)) {
             await Promise.race([new Promise((resolve) => raw.socket.once("drain", resolve)), raw.closed]);
           }
-          await new Promise((resolve) => setImmediate(resolve));
+          await turn();
         }
         await raw.closed;
         assert.match(raw.answer, /^HTTP\/1\.1 413 .*HTTP_BODY_SIZE/s);
@@ -69,19 +70,47 @@ describe("bodies", () => {
       },
     ));
 
-  test("a body that stops coming is given up, as is one that the client breaks off", () =>
+  const UPLOADING = ["POST /v1/audio/transcriptions HTTP/1.1", FORM, "Content-Length: 5000"];
+
+  test("a body that stops coming is given up", () =>
     withRest({ limits: { restStallMs: 50, restMemoryBytes: 100 } }, async ({ server, runtime }) => {
-      const head = ["POST /v1/audio/transcriptions HTTP/1.1", FORM, "Content-Length: 5000"];
-      const slow = new RawHttp(server.url, head);
+      const slow = new RawHttp(server.url, UPLOADING);
       slow.socket.write(`${FILE_HEAD}${"z".repeat(1_000)}`);
       await slow.until(/^HTTP\/1\.1 408 .*HTTP_BODY_TIMEOUT/s);
-      const broken = new RawHttp(server.url, head);
+      assert.deepEqual(await uploadsLeft(), []);
+      assert.equal(runtime.calls.length, 0);
+      assert.equal((await speech(server.url)).status, 200);
+    }));
+
+  test("an upload that its client breaks off leaves no file and no call", () =>
+    withRest({ limits: { restMemoryBytes: 100 } }, async ({ server, runtime }) => {
+      const broken = new RawHttp(server.url, UPLOADING);
       broken.socket.write(`${FILE_HEAD}${"z".repeat(1_000)}`);
-      await eventually("the upload lies in a file", () => broken.socket.bytesWritten > 1_000);
+      while ((await uploadsLeft()).length === 0) await turn();
       broken.socket.destroy();
-      await broken.closed;
-      for (let left = ["?"]; left.length > 0; left = await uploadsLeft())
-        await new Promise((resolve) => setImmediate(resolve));
+      while ((await uploadsLeft()).length > 0) await turn();
+      assert.equal(runtime.calls.length, 0);
+    }));
+
+  test("a length that is not the body's ends the connection, and nothing but the connection", () =>
+    withRest({ limits: { restMemoryBytes: 100 } }, async ({ server, runtime }) => {
+      const form = `${FILE_HEAD}${"z".repeat(1_000)}\r\n--xx--\r\n`;
+      const post = (length: number): RawHttp =>
+        new RawHttp(server.url, ["POST /v1/audio/transcriptions HTTP/1.1", FORM, `Content-Length: ${length}`]);
+      const longer = post(form.length + 10);
+      longer.socket.end(form);
+      await longer.closed;
+      const shorter = post(form.length - 500);
+      shorter.socket.write(form);
+      await shorter.closed;
+      assert.match(shorter.answer, /^HTTP\/1\.1 400 /);
+      const both = new RawHttp(server.url, [
+        "POST /v1/audio/transcriptions HTTP/1.1",
+        "Content-Length: 5",
+        "Transfer-Encoding: chunked",
+      ]);
+      await both.closed;
+      assert.match(both.answer, /^HTTP\/1\.1 400 /);
       assert.equal(runtime.calls.length, 0);
       assert.equal((await speech(server.url)).status, 200);
     }));
@@ -208,7 +237,7 @@ describe("jobs", () => {
       const said = (): string[] => call.inputs.flatMap((input) => (input.what === "say" ? [input.text] : []));
       const early = said().length;
       // 4 MB wait, and nobody takes them.
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      for (let turns = 0; turns < 20; turns++) await turn();
       assert.equal(said().length, early);
       raw.socket.resume();
       await call.until(() => call.isClosed);
@@ -216,6 +245,69 @@ describe("jobs", () => {
       assert.equal(said().join(" "), input);
       raw.socket.destroy();
     }));
+
+  test("a client that takes its answer slower than in the time allowed for nothing gets all of it", () =>
+    withRest({ limits: { restWriteMs: 300 }, onCall: talkative(4_000_000) }, async ({ server }) => {
+      const body = JSON.stringify({ input: "Hello.", response_format: "pcm" });
+      const head = [
+        "POST /v1/audio/speech HTTP/1.1",
+        "Content-Type: application/json",
+        `Content-Length: ${body.length}`,
+      ];
+      const raw = new RawHttp(server.url, [...head, "Connection: close"]);
+      let byteCount = 0;
+      const startMs = performance.now();
+      raw.socket.on("data", (data: Buffer) => {
+        byteCount += data.byteLength;
+        raw.socket.pause();
+        setTimeout(() => raw.socket.resume(), 10);
+      });
+      raw.socket.write(body);
+      await raw.closed;
+      assert.ok(byteCount > 8_000_000, `${byteCount} bytes`);
+      assert.ok(performance.now() - startMs > 600);
+    }));
+
+  test("a client that takes nothing of its answer is cut off, and its call with it", () =>
+    withRest({ limits: { restWriteMs: 50 }, onCall: talkative(4_000_000) }, async ({ server, runtime }) => {
+      const body = JSON.stringify({ input: "Hello.", response_format: "pcm" });
+      const head = [
+        "POST /v1/audio/speech HTTP/1.1",
+        "Content-Type: application/json",
+        `Content-Length: ${body.length}`,
+      ];
+      const raw = new RawHttp(server.url, head);
+      raw.socket.pause();
+      raw.socket.write(body);
+      const call = await runtime.call(0);
+      await call.until(() => call.isClosed);
+      raw.socket.resume();
+      await raw.closed;
+      assert.ok(raw.answer.length < 8_000_000, "the answer is not whole");
+    }));
+
+  test("requests are counted by face and status, those whose client went as 499", async () => {
+    const counted: string[] = [];
+    const watched = new Watched();
+    const request = (face: string, status: number): void => {
+      counted.push(`${face} ${status}`);
+      watched.changed();
+    };
+    await withRest({ metrics: { ...noMetrics, request } }, async ({ server, runtime }) => {
+      await speech(server.url);
+      await speech(server.url, { input: "" });
+      runtime.onCall = (call) => {
+        call.mark = () => {};
+      };
+      const abort = new AbortController();
+      const gone = speech(server.url, {}, { signal: abort.signal });
+      await runtime.call(1);
+      abort.abort();
+      await assert.rejects(gone);
+      await watched.until(() => counted.length === 3);
+      assert.deepEqual(counted, ["openai-speech 200", "openai-speech 400", "openai-speech 499"]);
+    });
+  });
 
   test("an error before the first audio is told, and after it the answer is cut off", () =>
     withRest({}, async ({ server, runtime }) => {
