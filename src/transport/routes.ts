@@ -11,6 +11,8 @@ export interface Route {
   readonly graph: string | undefined;
   /** The client may name any graph of the configuration. */
   readonly anyGraph: boolean;
+  /** Every client gets receipts, of a face that offers them. */
+  readonly receipts: boolean;
   /** Checked by the face. */
   readonly options: unknown;
 }
@@ -62,9 +64,11 @@ function buildRoute(
   const of = facts.get(graph);
   const lack = of === undefined ? undefined : face.lacks?.(of, graphWiringOf(plan, graph));
   if (lack !== undefined) return lack;
-  const { anyGraph = false, ...ofFace } = options;
+  const { anyGraph = false, receipts = false, ...ofFace } = options;
+  if (typeof receipts !== "boolean") return "options.receipts: true or false";
+  if (receipts && face.offersReceipts !== true) return `options.receipts: the face ${name} does not offer them`;
   try {
-    return { face, graph, anyGraph: anyGraph === true, options: face.parseOptions(ofFace) };
+    return { face, graph, anyGraph: anyGraph === true, receipts, options: face.parseOptions(ofFace) };
   } catch (error) {
     return error instanceof z.ZodError ? error.issues.map(issueText).join("; ") : reasonOf(error);
   }
