@@ -12,6 +12,7 @@ export const ERROR_AREAS: Readonly<Record<string, string>> = {
   HTTP: "HTTP requests",
   INTERNAL: "Defects",
   LLM: "The agent's language model",
+  LOAD: "The load tool",
   MODEL: "Model files",
   MODULE: "Your own modules",
   PROTOCOL: "Messages of the native protocol",

@@ -5,6 +5,7 @@
  * of the CLI, the library or a socket can be told has its row here.
  */
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
+import { LOAD_ERRORS } from "./errors-load.js";
 import { type ErrorRow, row } from "./errors-row.js";
 
 export type { ErrorRow } from "./errors-row.js";
@@ -146,6 +147,7 @@ export const ERRORS = {
     true,
   ),
   ...CATALOGUE_ERRORS,
+  ...LOAD_ERRORS,
   MODEL_FILE_INVALID: row(
     "{path} is not a model this build can load: {reason}",
     "Fetch the file again and compare its sha256 with the model's card.",

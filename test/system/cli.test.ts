@@ -8,7 +8,19 @@ import { packageVersion } from "../../src/base/package-root.js";
 import { RATE_HZ, writePiper } from "../models/tts/piper-support.js";
 import { cli, type Finished, readRecording, startCli, TIMER_TEXT } from "../support/system.js";
 
-const COMMANDS = ["serve", "talk", "transcribe", "say", "check", "graph", "devices", "models", "demo", "schema"];
+const COMMANDS = [
+  "serve",
+  "talk",
+  "transcribe",
+  "say",
+  "check",
+  "graph",
+  "devices",
+  "models",
+  "bench",
+  "demo",
+  "schema",
+];
 
 function lines(text: string): Record<string, unknown>[] {
   return text
@@ -38,7 +50,7 @@ describe("the command line", { timeout: 150_000, concurrency: 2 }, () => {
     const { code, stdout } = await cli(["--help"]);
     assert.equal(code, 0);
     for (const command of COMMANDS) assert.match(stdout, new RegExp(`^  ${command}\\b`, "m"));
-    assert.match(stdout, /Exit codes: 0 .* 1 .* 2 .* 130/);
+    assert.match(stdout, /Exit codes: 0 .* 1 .* 2 .* 3 .* 130/);
   });
 
   test("`--version` is the package's", async () => {
