@@ -10,6 +10,7 @@ import { type LoadOptions, type OpenLoad, openLoad } from "./load.js";
 import { describeMachine } from "./machine.js";
 import { judge, type Objective, parseObjectives, type Verdict } from "./objectives.js";
 import type { RungResult } from "./result.js";
+import type { LoadSample } from "./rung.js";
 import { type Found, largestLoad, type Trial } from "./search.js";
 import { type SoakResult, soakOf } from "./soak.js";
 import { rungText, soakText } from "./table.js";
@@ -40,6 +41,14 @@ export async function benchLoad(options: BenchLoadOptions): Promise<void> {
   const objectives = options.slo === undefined ? [] : parseObjectives(options.slo);
   if (options.find === true && options.slo === undefined) {
     throw new SyrinxError("CLI_OPTION_INVALID", { option: "--find", value: "alone", expected: "--slo beside it" });
+  }
+  if (options.slowReaders + options.abrupt > 1) {
+    const value = `${options.slowReaders} beside --abrupt ${options.abrupt}`;
+    throw new SyrinxError("CLI_OPTION_INVALID", {
+      option: "--slow-readers",
+      value,
+      expected: "both to be 1 at most together",
+    });
   }
   const load = await openLoad(loadOptions(options));
   const forget = stopOnSignal(load);
@@ -142,13 +151,23 @@ function loadOptions(options: BenchLoadOptions): LoadOptions {
     warmupMs: options.warmup ?? (soak === undefined ? WARMUP_MS : soakWarmupMs),
     measureMs: soak ?? options.duration ?? DURATION_MS,
     onProgress: progress,
-    ...(json === true
-      ? {
-          onTurn: (turn, calls) => void process.stdout.write(turnLine(calls, turn)),
-          onSample: (sample, calls) => void process.stdout.write(sampleLine(calls, sample)),
-        }
-      : {}),
+    onTurn: (turn, calls) => {
+      if (json === true) process.stdout.write(turnLine(calls, turn));
+    },
+    onSample: (sample, calls) => {
+      if (json === true) process.stdout.write(sampleLine(calls, sample));
+      if (soak !== undefined) progressOf(sample);
+    },
   };
+}
+
+const MINUTE_MS = 60_000;
+
+/** Once a minute: a soak is long, and should be seen to live. */
+function progressOf({ atMs, openCalls, server }: LoadSample): void {
+  if (Math.round(atMs / 1000) % (MINUTE_MS / 1000) !== 0) return;
+  const memory = server === undefined ? "" : `, ${Math.round(server.rssBytes / 1_000_000)} MB`;
+  progress(`minute ${Math.round(atMs / MINUTE_MS)}: ${openCalls} calls open${memory}`);
 }
 
 function faceOf(name: string): LoadFace {

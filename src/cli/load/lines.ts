@@ -70,6 +70,10 @@ export class Line {
     this.#prng = seeded(spec.seed);
   }
 
+  get kind(): LineKind {
+    return this.#spec.kind;
+  }
+
   /** A call is open now. */
   get isOpen(): boolean {
     return this.#talker !== undefined;
@@ -90,7 +94,7 @@ export class Line {
   /** Resolves when the line is on the hook for good. */
   async run(): Promise<void> {
     let dueMs = this.#spec.arrivesMs;
-    while (true) {
+    while (!this.#isStopping) {
       await this.#sleepUntil(dueMs);
       if (this.#isStopping) return;
       await this.#hold(dueMs);

@@ -146,10 +146,10 @@ function outcomesOf(turns: readonly TurnTrace[]): Record<TurnOutcome, number> {
 }
 
 /** A turn that was lost with its call counts once. */
-function successOf({ turns, counts }: RungTraces): number {
+function successOf({ turns, measuredCounts }: RungTraces): number {
   const answered = turns.filter(({ outcome }) => outcome === "answered").length;
   const lostTurns = turns.filter(({ outcome }) => outcome === "lost").length;
-  const { refused, lost } = counts.polite;
+  const { refused, lost } = measuredCounts;
   const all = turns.length + refused + Math.max(0, lost - lostTurns);
   return all === 0 ? 0 : (100 * answered) / all;
 }

@@ -58,6 +58,8 @@ export interface RungTraces {
   readonly turns: readonly TurnTrace[];
   readonly setups: readonly number[];
   readonly counts: Readonly<Record<LineKind, CallCounts>>;
+  /** Of polite calls, in the measured time alone. */
+  readonly measuredCounts: CallCounts;
   /** Errors by code. */
   readonly troubles: ReadonlyMap<string, number>;
   /** Input that the server says it lost. */
@@ -85,7 +87,9 @@ export async function runRung(spec: RungSpec): Promise<RungTraces> {
   const rampMs = spec.isSynchronised ? 0 : arrivalsOf(spec).at(-1)!;
   await sleep(clock, rampMs + spec.warmupMs);
   seen.measure(spec.measureMs);
+  const from = countsOf(lines).polite;
   await sleep(clock, spec.measureMs);
+  const until = countsOf(lines).polite;
   const lateness = seen.schedule.latenessMs.summary();
   for (const line of lines) line.stop();
   const cancelCut = clock.after(spec.answerMs + LAST_TURNS_MS, () => {
@@ -103,7 +107,12 @@ export async function runRung(spec: RungSpec): Promise<RungTraces> {
     lateness,
     turns: seen.turns,
     setups: seen.setups,
-    counts: countsOf(spec, lines),
+    counts: countsOf(lines),
+    measuredCounts: {
+      opened: until.opened - from.opened,
+      refused: until.refused - from.refused,
+      lost: until.lost - from.lost,
+    },
     troubles: seen.troubles,
     gapMs: seen.gapMs,
     samples: sampling.samples,
@@ -138,7 +147,6 @@ class Seen {
 
   onTurn(turn: TurnTrace, kind: LineKind): void {
     if (kind !== "polite" || turn.beganMs < this.fromMs || turn.beganMs >= this.#untilMs) return;
-    // Cut because the load was over, not because anybody failed.
     this.turns.push(turn);
     this.#spec.onTurn?.(turn);
   }
@@ -192,9 +200,10 @@ function makeLines(spec: RungSpec, seen: Seen): Line[] {
   const { driver, dial, clock, callMs, isSynchronised, seed } = spec;
   const arrivals = arrivalsOf(spec);
   const mayBegin = isSynchronised ? barrier(spec.calls) : async () => {};
+  const kinds = kindsOf(spec);
   let callCount = 0;
   return arrivals.map((atMs, index) => {
-    const kind = kindOf(spec, index);
+    const kind = kinds[index]!;
     return new Line({
       kind,
       seed: isSynchronised ? seed : seed + 7919 * (index + 1),
@@ -233,11 +242,21 @@ function callerSpec(spec: RungSpec, prng: Prng, call: number) {
   };
 }
 
-/** Even shares, spread over the order of arrival: the first lines of each kind come early. */
-function kindOf({ slowReaders, abrupt }: RungSpec, index: number): LineKind {
-  const isNext = (share: number, at: number): boolean => Math.floor((at + 1) * share) > Math.floor(at * share);
-  if (isNext(slowReaders, index)) return "slow-reader";
-  return isNext(abrupt, index) ? "abrupt" : "polite";
+/** Of so many shares the next whole one is reached here; a share such as 1/3 must not miss it by rounding. */
+function isNext(share: number, index: number): boolean {
+  const reached = (count: number): number => Math.floor(count * share + 1e-9);
+  return reached(index + 1) > reached(index);
+}
+
+/** Those who are not polite are spread evenly over the order of arrival, and the two kinds over them. */
+function kindsOf({ calls, slowReaders, abrupt }: RungSpec): LineKind[] {
+  let impolite = 0;
+  return Array.from({ length: calls }, (_, index) => {
+    if (!isNext(slowReaders + abrupt, index)) return "polite";
+    const isSlow = isNext(slowReaders / (slowReaders + abrupt), impolite);
+    impolite += 1;
+    return isSlow ? "slow-reader" : "abrupt";
+  });
 }
 
 /** Opens when so many have come to it; from then on it stays open. */
@@ -254,15 +273,14 @@ function barrier(count: number): () => Promise<void> {
   };
 }
 
-function countsOf(spec: RungSpec, lines: readonly Line[]): Record<LineKind, CallCounts> {
+function countsOf(lines: readonly Line[]): Record<LineKind, CallCounts> {
   const counts: Record<LineKind, CallCounts> = {
     polite: { opened: 0, refused: 0, lost: 0 },
     "slow-reader": { opened: 0, refused: 0, lost: 0 },
     abrupt: { opened: 0, refused: 0, lost: 0 },
   };
-  for (const [index, line] of lines.entries()) {
-    const sum = counts[kindOf(spec, index)];
-    for (const key of ["opened", "refused", "lost"] as const) sum[key] += line.counts[key];
+  for (const { kind, counts: of } of lines) {
+    for (const key of ["opened", "refused", "lost"] as const) counts[kind][key] += of[key];
   }
   return counts;
 }

@@ -64,8 +64,13 @@ export function metricOf(text: string, name: string): number | undefined {
 async function readCapacity(url: URL): Promise<ServerCapacity | undefined> {
   const text = await get(url);
   if (text === undefined) return undefined;
-  const { activeCalls, maxCalls } = JSON.parse(text) as Partial<ServerCapacity>;
-  return activeCalls === undefined || maxCalls === undefined ? undefined : { activeCalls, maxCalls };
+  try {
+    const { activeCalls, maxCalls } = JSON.parse(text) as Partial<ServerCapacity>;
+    return activeCalls === undefined || maxCalls === undefined ? undefined : { activeCalls, maxCalls };
+  } catch {
+    // Another server's page.
+    return undefined;
+  }
 }
 
 /** A server that is too busy to answer costs one sample, not the run. */

@@ -51,7 +51,7 @@ export class TurnBook {
       case "audio":
         if (this.#spec.isEcho) this.#onEcho((event.pcm.length * 1000) / event.rateHz, atMs);
         else {
-          const reply = this.#replyOf(event.contextId);
+          const reply = this.#replyOf(event.contextId) ?? this.#unannounced(event.contextId);
           if (reply !== undefined) addAudio(reply, event.pcm, event.rateHz, atMs);
         }
         return;
@@ -112,11 +112,14 @@ export class TurnBook {
     return this.#open.findLast(({ speech }) => speech !== undefined && speech.startPositionMs < streamMs);
   }
 
-  /** A face that does not announce replies answers the present turn. */
   #replyOf(contextId: number): ReplyTrace | undefined {
-    const found = this.#open.find(({ reply }) => reply?.contextId === contextId)?.reply;
+    return this.#open.find(({ reply }) => reply?.contextId === contextId)?.reply;
+  }
+
+  /** A face that does not announce replies answers the present turn. */
+  #unannounced(contextId: number): ReplyTrace | undefined {
     const { present } = this;
-    if (found !== undefined || present === undefined || present.reply !== undefined) return found;
+    if (present === undefined || present.reply !== undefined) return undefined;
     present.reply = newReply(contextId);
     return present.reply;
   }
