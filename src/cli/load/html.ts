@@ -242,9 +242,11 @@ function ratesOf(
   });
 }
 
-function soakSection({ rssMbPerHour, rssMb, finalMsPerHour, e2eMsPerHour, leakedCalls }: SoakResult): string {
+function soakSection(soak: SoakResult): string {
+  const { rssMbPerHour, rssFloorMbPerHour, rssMb, finalMsPerHour, e2eMsPerHour, leakedCalls } = soak;
   const rows: (readonly [string, string])[] = [
     ["growth of resident memory", rssMbPerHour === undefined ? "–" : `${slope(rssMbPerHour)} MB/h`],
+    ["of its floor, minute by minute", rssFloorMbPerHour === undefined ? "–" : `${slope(rssFloorMbPerHour)} MB/h`],
     [
       "peak, first and last tenth",
       rssMb === undefined ? "–" : `${rssMb.first.toFixed(1)} MB, ${rssMb.last.toFixed(1)} MB`,

@@ -76,12 +76,15 @@ function verdictLines(verdict: Verdict | undefined): string[] {
 }
 
 export function soakText(soak: SoakResult): string {
-  const { rssMbPerHour, rssMb, finalMsPerHour, e2eMsPerHour, leakedCalls } = soak;
+  const { rssMbPerHour, rssFloorMbPerHour, rssMb, finalMsPerHour, e2eMsPerHour, leakedCalls } = soak;
   const lines = ["soak"];
   if (rssMbPerHour !== undefined && rssMb !== undefined) {
     lines.push(
       `  memory     ${withError(rssMbPerHour, 2)} MB/h; peaks of ${rssMb.first.toFixed(1)} MB in the first tenth, ${rssMb.last.toFixed(1)} MB in the last`,
     );
+  }
+  if (rssFloorMbPerHour !== undefined) {
+    lines.push(`  floor      ${withError(rssFloorMbPerHour, 2)} MB/h of the least memory of each minute`);
   }
   if (finalMsPerHour !== undefined) lines.push(`  ttfs       ${withError(finalMsPerHour, 2)} ms/h`);
   if (e2eMsPerHour !== undefined) lines.push(`  e2e_turn   ${withError(e2eMsPerHour, 2)} ms/h`);

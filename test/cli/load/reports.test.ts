@@ -103,12 +103,14 @@ describe("the table", () => {
     const line = { slope: 0.51, intercept: 1, slopeError: 0.02 };
     const text = soakText({
       rssMbPerHour: line,
+      rssFloorMbPerHour: { ...line, slope: 0.25 },
       finalMsPerHour: undefined,
       e2eMsPerHour: { ...line, slope: -3 },
       rssMb: { first: 200, last: 201 },
       leakedCalls: 0,
     });
     assert.match(text, /\+0\.51 ± 0\.02 MB\/h; peaks of 200\.0 MB in the first tenth, 201\.0 MB/);
+    assert.match(text, /floor +\+0\.25 ± 0\.02 MB\/h/);
     assert.match(text, /e2e_turn +-3\.00 ± 0\.02/);
     assert.match(text, /0 leaked/);
   });
