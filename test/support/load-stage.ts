@@ -43,9 +43,10 @@ export class FakeClock implements LoadClock {
   /** Runs until the promise has settled. */
   async runUntil<T>(promise: Promise<T>, stepMs = 100, stepsMax = 20_000): Promise<T> {
     let isSettled = false;
-    void promise.finally(() => {
+    const settle = (): void => {
       isSettled = true;
-    });
+    };
+    promise.then(settle, settle);
     for (let step = 0; !isSettled && step < stepsMax; step++) await this.run(stepMs);
     return promise;
   }

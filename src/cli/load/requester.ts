@@ -64,9 +64,10 @@ export class Requester {
     this.#book.onEvent(event, atMs);
     if (!this.#isAsking || turn === undefined) return;
     if (event.type === "finalized") this.#conclude(turn, atMs);
-    if (event.type === "reply_end") {
+    // Of a reply that was given up, the end may still come.
+    if (event.type === "reply_end" && event.contextId === turn.reply?.contextId) {
       turn.outcome = event.reason === "completed" ? "answered" : event.reason === "failed" ? "failed" : "empty";
-      this.#conclude(turn, playedOutMs(turn.reply!) ?? atMs);
+      this.#conclude(turn, playedOutMs(turn.reply) ?? atMs);
     }
     if (event.type === "error") {
       turn.outcome = "failed";

@@ -7,6 +7,8 @@ import type { DialOptions, LoadCall, LoadDriver, LoadEvent, LoadListener } from 
 import { bytesOf, LoadSocket, samplesOf, withPath } from "./socket.js";
 
 const PATH = "/v1/call";
+/** From the open socket to `ready`. At it: the socket is cut, and the call counts as refused. */
+const READY_MS_MAX = 15_000;
 
 export const nativeDriver: LoadDriver = {
   input: "audio",
@@ -18,7 +20,8 @@ export const nativeDriver: LoadDriver = {
     const headers: Record<string, string> =
       options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` };
     const socket = await LoadSocket.open({ url, protocols: ["syrinx.v1"], headers }, ears);
-    await ears.ready(url.host);
+    const timer = setTimeout(() => socket.abort(), READY_MS_MAX);
+    await ears.ready(url.host).finally(() => clearTimeout(timer));
     const control = (message: ControlMessage): void => socket.sendText(JSON.stringify(message));
     return {
       send: (pcm) => socket.sendBinary(bytesOf(pcm)),

@@ -69,10 +69,11 @@ async function hear(response: Response, contextId: number, listener: LoadListene
   listener({ type: "reply_end", contextId, reason: "completed" }, performance.now());
 }
 
+/** One request at a time: what was not answered when the next is made is given up. */
 class RestCall {
   readonly #options: DialOptions;
   readonly #listener: LoadListener;
-  readonly #abort = new AbortController();
+  #request = new AbortController();
 
   constructor(options: DialOptions, listener: LoadListener) {
     this.#options = options;
@@ -80,19 +81,23 @@ class RestCall {
   }
 
   ask(path: string, request: RequestInit, read: (response: Response) => Promise<void>): void {
+    this.abort();
+    this.#request = new AbortController();
+    const { signal } = this.#request;
     const url = new URL(path, this.#options.url);
     url.protocol = url.protocol.replace(/^ws/, "http");
     const { apiKey } = this.#options;
     const headers = new Headers(request.headers);
     if (apiKey !== undefined) headers.set("authorization", `Bearer ${apiKey}`);
-    void fetch(url, { ...request, method: "POST", headers, signal: this.#abort.signal })
+    const fail = (code: string, message: string): void => {
+      if (!signal.aborted) this.#listener({ type: "error", code, message }, performance.now());
+    };
+    void fetch(url, { ...request, method: "POST", headers, signal })
       .then(async (response) => {
-        if (response.ok) return read(response);
-        this.#fail(`HTTP_${response.status}`, await response.text());
+        if (response.ok) await read(response);
+        else fail(`HTTP_${response.status}`, await response.text());
       })
-      .catch((error: unknown) => {
-        if (!this.#abort.signal.aborted) this.#fail("HTTP", reasonOf(error));
-      });
+      .catch((error: unknown) => fail("HTTP", reasonOf(error)));
   }
 
   async close(): Promise<void> {
@@ -100,10 +105,6 @@ class RestCall {
   }
 
   abort(): void {
-    this.#abort.abort();
-  }
-
-  #fail(code: string, message: string): void {
-    this.#listener({ type: "error", code, message }, performance.now());
+    this.#request.abort();
   }
 }
