@@ -11,6 +11,7 @@ import { addModels } from "./commands/models.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
 import { addTalk } from "./commands/talk.js";
+import { addTop } from "./commands/top.js";
 import { addTranscribe } from "./commands/transcribe.js";
 import { EXIT, reportError } from "./exit.js";
 
@@ -34,6 +35,7 @@ for (const add of [
   addDevices,
   addModels,
   addBench,
+  addTop,
   addDemo,
   addSchema,
 ]) {

@@ -26,10 +26,13 @@ export const FACE_NAMES: readonly string[] = ["native"];
 /** Faces that are designed but not built: named so that the answer is better than "unknown". */
 export const PLANNED_FACES: readonly string[] = [
   "deepgram-listen",
+  "deepgram-flux",
   "deepgram-speak",
+  "openai-models",
   "openai-realtime",
-  "openai-transcriptions",
   "openai-speech",
+  "openai-transcriptions",
+  "openai-translations",
   "elevenlabs",
   "pipecat",
   "twilio",
@@ -216,6 +219,10 @@ export const routeSchema = z.strictObject({
   face: z.string().default("native").describe("The wire protocol."),
   graph: z.string().describe("The graph that serves calls on this path."),
   anyGraph: z.boolean().default(false).describe("Let clients choose another graph with `?graph=NAME`."),
+  options: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("The wire protocol's own options, as its face reads them."),
 });
 export type RouteConfig = z.infer<typeof routeSchema>;
 export const routePathSchema = z.string().regex(ROUTE_PATTERN).max(200);

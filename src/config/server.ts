@@ -169,7 +169,7 @@ export function readRoutes(source: Source, graphs: readonly GraphDraft[]): PlanR
     if (!names.includes(route.graph)) {
       unknownName(source, "unknown-graph", [...here, "graph"], "graph", route.graph, names);
     }
-    return [{ path, face: route.face, graph: route.graph, options: { anyGraph: route.anyGraph } }];
+    return [{ path, face: route.face, graph: route.graph, options: { ...route.options, anyGraph: route.anyGraph } }];
   });
 }
 

@@ -2,9 +2,10 @@ import type { Clock } from "../base/clock.js";
 import { isSyrinxError, SyrinxError, toSyrinxError } from "../base/errors.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
 import type { CallEvent } from "../frames/events.js";
-import type { Call, Runtime } from "../runtime/api.js";
+import type { Runtime } from "../runtime/api.js";
 import type { Logger } from "../telemetry/logger.js";
-import { applyToCall, type CallMessage } from "./call-messages.js";
+import { CallGroup } from "./call-group.js";
+import type { CallMessage } from "./call-messages.js";
 import type { CallSocket } from "./call-socket.js";
 import { DRAIN_ENDING, endingOfCall, endingOfError, faultOf } from "./endings.js";
 import type { CallRequest, ClientMessage, Ending, FaceCodec } from "./faces/face.js";
@@ -34,7 +35,7 @@ export interface ConnectionSetup {
  */
 type State = "waiting" | "opening" | "open" | "closing" | "ended";
 
-/** One WebSocket and its call. Runs on the main thread; never blocks, never throws into the event loop. */
+/** One WebSocket and its call, or its calls: one for each channel of its audio. Runs on the main thread; never blocks, never throws into the event loop. */
 export class Connection {
   readonly #setup: ConnectionSetup;
   readonly #outlet: Outlet;
@@ -42,7 +43,7 @@ export class Connection {
   readonly #liveness: Liveness;
   readonly #bornMs: number;
   #state: State = "waiting";
-  #call: Call | undefined;
+  readonly #calls = new CallGroup();
   /** Its lines carry the call's id once there is one. */
   #logger: Logger;
   #request: CallRequest | undefined;
@@ -94,7 +95,7 @@ export class Connection {
   drain(): void {
     if (this.#state === "ended") return;
     this.#end(DRAIN_ENDING);
-    this.#call?.abort("RUNTIME_CLOSED");
+    this.#calls.abort("RUNTIME_CLOSED");
   }
 
   /** Cuts the connection without a word. */
@@ -110,7 +111,7 @@ export class Connection {
     this.#gate.tick(nowMs);
     if (this.#state === "closing" && nowMs - this.#closingSinceMs >= limits.callCloseMs) {
       this.#closingSinceMs = nowMs;
-      this.#call?.abort();
+      this.#calls.abort();
     }
     if (this.#outlet.isStuck(nowMs)) {
       this.#failSlow();
@@ -125,29 +126,29 @@ export class Connection {
   }
 
   async #open(request: CallRequest): Promise<void> {
-    const { runtime, metrics } = this.#setup;
+    const { metrics } = this.#setup;
     this.#request = request;
     this.#state = "opening";
     this.#gate.shut();
-    let call: Call;
     try {
-      call = await runtime.open(request.graph, { ...request.options, onEvent: (event) => this.#onEvent(event) });
+      const onEvent = (event: CallEvent, channel: number): void => this.#onEvent(event, channel);
+      await this.#calls.open(this.#setup.runtime, request, onEvent, () => !this.#isEnded());
     } catch (error) {
       const known = toSyrinxError(error);
       metrics.admissionRejected(known.code);
       if (!isSyrinxError(error)) this.#logger.error({ err: error, graph: request.graph }, "call could not be opened");
       return this.#fail(known);
     }
-    this.#call = call;
-    this.#logger = this.#logger.child({ callId: call.callId, graph: call.graph });
     // The client may have gone, or the server may be stopping, meanwhile.
-    if (this.#isEnded()) return call.abort("CALL_CLIENT_GONE");
+    if (this.#isEnded()) return this.#calls.abort("CALL_CLIENT_GONE");
+    const { callId, graph, inputRateHz } = this.#calls.first;
+    this.#logger = this.#logger.child({ callId, graph });
     this.#state = "open";
-    this.#logger.info({ inputRateHz: call.inputRateHz }, "call opened");
-    this.#outlet.open({ type: "ready", callId: call.callId, graph: call.graph });
+    this.#logger.info({ inputRateHz, channels: this.#calls.size }, "call opened");
+    this.#outlet.open({ type: "ready", callId, graph });
     const early = this.#early;
     this.#early = [];
-    for (const message of early) this.#apply(call, message);
+    for (const message of early) this.#apply(message);
     this.#gate.open();
   }
 
@@ -170,8 +171,14 @@ export class Connection {
   }
 
   #handle(message: ClientMessage): void {
+    if (this.#state === "ended") return;
     if (message.type === "keepalive") {
       this.#outlet.now({ type: "pong" });
+    } else if (message.type === "answer") {
+      this.#outlet.say(message.messages);
+    } else if (message.type === "fail") {
+      this.#setup.metrics.protocolError(message.error.code);
+      this.#fail(message.error);
     } else if (message.type === "open") {
       if (this.#state === "waiting") void this.#open(message.request);
       else this.#unfit(message, "the call is open already");
@@ -179,25 +186,25 @@ export class Connection {
       this.#unfit(message, "the call is not open yet");
     } else if (this.#state === "opening") {
       this.#keep(message);
-    } else if (this.#call !== undefined) {
-      this.#apply(this.#call, message);
+    } else {
+      this.#apply(message);
     }
   }
 
   /** Holds a message until the call is open. The socket is not read: only what the library had already read comes. */
   #keep(message: CallMessage): void {
     if (this.#early.length >= this.#setup.limits.earlyMessages) this.#fail(new SyrinxError("PROTOCOL_FLOOD"));
-    else this.#early.push(message.type === "audio" ? { type: "audio", pcm: message.pcm.slice() } : message);
+    else this.#early.push(message.type === "audio" ? { ...message, pcm: message.pcm.slice() } : message);
   }
 
-  #apply(call: Call, message: CallMessage): void {
+  #apply(message: CallMessage): void {
     if (this.#state === "ended") return;
     // What is still being said can be cut off; there is nothing else to add to a call that ends.
     if (this.#state === "closing" && message.type !== "interrupt" && message.type !== "playback") return;
     try {
-      if (message.type === "close") this.#closeGracefully(call);
+      if (message.type === "close") this.#closeGracefully();
       else if (message.type === "configure") this.#outlet.now({ type: "configured" });
-      else applyToCall(call, message);
+      else this.#calls.apply(message);
     } catch (error) {
       if (!isSyrinxError(error)) this.#defect(error);
       // The call ended a moment ago; its `close` event is on the way.
@@ -205,23 +212,27 @@ export class Connection {
     }
   }
 
-  #closeGracefully(call: Call): void {
+  #closeGracefully(): void {
     this.#state = "closing";
     this.#closingSinceMs = this.#nowMs();
-    call.close().catch((error: unknown) => this.#defect(error));
+    this.#calls.close((error) => this.#defect(error));
   }
 
-  #onEvent(event: CallEvent): void {
+  #onEvent(event: CallEvent, channel: number): void {
     if (this.#state === "ended") return;
     if (event.type === "close") {
-      // Everything that the call said goes out first.
+      if (!this.#calls.hasEnded(event)) return;
       const ending = endingOfCall(event, this.#toldCode);
-      this.#outlet.whenEmpty(() => this.#end(ending));
+      // Everything that the calls said goes out first.
+      this.#outlet.whenEmpty(() => {
+        this.#end(ending);
+        this.#calls.abort(event.code);
+      });
       return;
     }
-    if (event.type === "interrupted") this.#outlet.discardReply();
+    if (event.type === "interrupted") this.#outlet.discardReply(channel);
     if (event.type === "error" && event.fatal) this.#toldCode = event.code;
-    if (!this.#outlet.push(event)) this.#failSlow();
+    if (!this.#outlet.push(event, channel)) this.#failSlow();
   }
 
   /** A message that makes no sense now. */
@@ -253,7 +264,7 @@ export class Connection {
     this.#endedByServer = true;
     this.#state = "ended";
     this.#outlet.finish(this.#setup.codec.end(endingOfError(error)));
-    this.#call?.abort(error.code);
+    this.#calls.abort(error.code);
   }
 
   #failSlow(): void {
@@ -265,7 +276,7 @@ export class Connection {
     if (this.#state === "ended") return;
     this.#logger.info({ code: error.code }, "connection ended by an error");
     this.#end(endingOfError(error));
-    this.#call?.abort(error.code);
+    this.#calls.abort(error.code);
   }
 
   #end(ending: Ending): void {
@@ -284,7 +295,7 @@ export class Connection {
     const { face, metrics, onGone } = this.#setup;
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
-    if (callOpen) this.#call?.abort("CALL_CLIENT_GONE");
+    if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");
     metrics.connectionClosed(face, code, this.#endedByServer ? "server" : "client");
     const durationMs = Math.round(this.#nowMs() - this.#bornMs);
     this.#logger.info({ closeCode: code, durationMs }, "connection closed");

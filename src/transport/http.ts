@@ -79,18 +79,20 @@ export async function answerHttp(
 export function refuseUpgrade(
   socket: Duplex,
   status: number,
-  body: string,
+  body: string | Uint8Array,
   headers: Record<string, string> = {},
+  contentType = "application/json; charset=utf-8",
 ): void {
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? "Error"}`,
     "connection: close",
-    "content-type: application/json; charset=utf-8",
+    `content-type: ${contentType}`,
     `content-length: ${Buffer.byteLength(body)}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.once("finish", () => socket.destroy());
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  socket.end(body);
 }
 
 export function statusOf(code: ErrorCode): number {
@@ -113,6 +115,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  429: "Too Many Requests",
   503: "Service Unavailable",
 };
 

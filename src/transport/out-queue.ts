@@ -9,6 +9,8 @@ const EVENT_BYTES = 512;
  */
 export class OutQueue {
   #events: (ServerEvent | undefined)[] = [];
+  /** Of each event, at the same place. */
+  #channels: number[] = [];
   #head = 0;
   #byteCount = 0;
 
@@ -20,8 +22,14 @@ export class OutQueue {
     return this.#head === this.#events.length;
   }
 
-  push(event: ServerEvent): void {
+  /** Of the event that `shift` will return. */
+  get channel(): number {
+    return this.#channels[this.#head] ?? 0;
+  }
+
+  push(event: ServerEvent, channel = 0): void {
     this.#events.push(event);
+    this.#channels.push(channel);
     this.#byteCount += weight(event);
   }
 
@@ -34,28 +42,37 @@ export class OutQueue {
     // Amortised: each event moves at most once for each time that the array halves.
     if (this.#head * 2 > this.#events.length) {
       this.#events.splice(0, this.#head);
+      this.#channels.splice(0, this.#head);
       this.#head = 0;
     }
     return event;
   }
 
-  /** Takes out all audio, text and alignment. @returns how many bytes of audio went. */
-  discardReply(): number {
+  /** Takes out all audio, text and alignment of a channel. @returns how many bytes of audio went. */
+  discardReply(channel = 0): number {
     let discarded = 0;
     const kept: ServerEvent[] = [];
-    for (const event of this.#events.slice(this.#head)) {
-      if (event === undefined) continue;
-      if (event.type === "audio") discarded += event.pcm.byteLength;
-      if (!isReply(event)) kept.push(event);
-      else this.#byteCount -= weight(event);
+    const keptChannels: number[] = [];
+    for (let at = this.#head; at < this.#events.length; at++) {
+      const event = this.#events[at]!;
+      const of = this.#channels[at]!;
+      if (isReply(event) && of === channel) {
+        if (event.type === "audio") discarded += event.pcm.byteLength;
+        this.#byteCount -= weight(event);
+      } else {
+        kept.push(event);
+        keptChannels.push(of);
+      }
     }
     this.#events = kept;
+    this.#channels = keptChannels;
     this.#head = 0;
     return discarded;
   }
 
   clear(): void {
     this.#events = [];
+    this.#channels = [];
     this.#head = 0;
     this.#byteCount = 0;
   }

@@ -39,20 +39,25 @@ export class Outlet {
   }
 
   /** In order, when the socket has room. @returns false if too much waits already: the connection must end. */
-  push(event: ServerEvent): boolean {
-    this.#queue.push(event);
+  push(event: ServerEvent, channel = 0): boolean {
+    this.#queue.push(event, channel);
     this.#pump();
     return this.waitingBytes < this.#limits.waitingBytes;
   }
 
   /** At once, before what waits: for answers of the connection that are no part of the call's order. */
-  now(event: ServerEvent): void {
-    for (const message of this.#codec.encode(event)) this.#send(message);
+  now(event: ServerEvent, channel = 0): void {
+    this.say(this.#codec.encode(event, channel));
+  }
+
+  /** At once, as it is. */
+  say(messages: readonly Outbound[]): void {
+    for (const message of messages) this.#send(message);
   }
 
   /** An interruption: audio, text and alignment that still wait here will never be sent. */
-  discardReply(): void {
-    const byteCount = this.#queue.discardReply();
+  discardReply(channel = 0): void {
+    const byteCount = this.#queue.discardReply(channel);
     if (byteCount > 0) this.#metrics.audioDiscarded(byteCount);
   }
 
@@ -66,7 +71,7 @@ export class Outlet {
   finish(farewell: Farewell): void {
     this.#queue.clear();
     this.#onEmpty = undefined;
-    for (const message of farewell.messages) this.#send(message);
+    this.say(farewell.messages);
     this.#isOpen = false;
   }
 
@@ -88,8 +93,9 @@ export class Outlet {
   #pump(): void {
     if (!this.#isOpen) return;
     while (!this.#queue.isEmpty && this.#socket.bufferedAmount < this.#limits.socketBytes) {
+      const { channel } = this.#queue;
       const event = this.#queue.shift();
-      if (event !== undefined) this.now(event);
+      if (event !== undefined) this.now(event, channel);
     }
     if (!this.#queue.isEmpty || this.#onEmpty === undefined) return;
     const then = this.#onEmpty;

@@ -5,7 +5,8 @@ import { SyrinxError } from "../base/errors.js";
 import type { Logger } from "../telemetry/logger.js";
 import { createDoorkeeper, type Doorkeeper } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
-import type { FaceCodec, FaceRequest, ServerFacts } from "./faces/face.js";
+import { faceRequestOf } from "./face-request.js";
+import type { FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
 import { errorBody, notFound, pathOf, refuseUpgrade, statusOf } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
@@ -17,12 +18,16 @@ export interface Guest {
   readonly socket: CallSocket;
   readonly codec: FaceCodec;
   readonly face: string;
+  /** Bytes of one message, if it is not the transport's own limit. */
+  readonly messageBytes: number | undefined;
+  /** Silence that ends the call, if it is not the server's own. */
+  readonly idleTimeoutMs: number | undefined;
   readonly refusal: SyrinxError | undefined;
 }
 
 export interface ReceptionSetup {
   readonly routes: Routes;
-  readonly graphs: readonly string[];
+  readonly graphs: ReadonlyMap<string, GraphFacts>;
   readonly apiKeys: readonly string[] | undefined;
   readonly facts: ServerFacts;
   readonly limits: TransportLimits;
@@ -40,12 +45,12 @@ const RETRY_AFTER_S = "1";
 export class Reception {
   readonly #setup: ReceptionSetup;
   readonly #doorkeeper: Doorkeeper;
-  readonly #upgrade: Upgrade;
+  /** By the size of message that they let through. */
+  readonly #upgrades = new Map<number, Upgrade>();
 
   constructor(setup: ReceptionSetup) {
     this.#setup = setup;
     this.#doorkeeper = createDoorkeeper(setup.apiKeys);
-    this.#upgrade = createUpgrade(setup.limits);
   }
 
   /** Takes over the socket of an `upgrade` event. */
@@ -64,24 +69,42 @@ export class Reception {
     if (route === undefined) return this.#refuse(socket, notFound(path));
     const knock = faceRequestOf(request, path, route, this.#setup.graphs);
     const objection = this.#objection(request, route, knock);
-    if (objection !== undefined) return this.#refuse(socket, objection);
+    if (objection !== undefined) return this.#refuse(socket, objection, route, knock);
 
     const { face } = route;
+    if (face.negotiate === undefined) return this.#refuse(socket, notFound(path), route, knock);
     const outcome = face.negotiate(knock, this.#setup.facts);
     if (!outcome.accepted && outcome.http !== undefined) {
       this.#setup.metrics.admissionRejected(outcome.error.code);
       refuseUpgrade(socket, outcome.http.status, outcome.http.body, outcome.http.headers);
       return false;
     }
-    const headers = (outcome.accepted ? outcome.headers : undefined) ?? {};
+    const { headers = {}, idleTimeoutMs } = outcome.accepted ? outcome : {};
+    const { messageBytes } = face;
     let isAccepted = false;
-    this.#upgrade(request, socket, head, { subprotocol: outcome.subprotocol, headers }, (webSocket) => {
-      isAccepted = true;
-      socket.off("error", dropSocket);
-      const refusal = outcome.accepted ? undefined : outcome.error;
-      this.#setup.onGuest({ socket: webSocket, codec: outcome.createCodec(), face: face.name, refusal });
-    });
+    this.#upgradeFor(messageBytes)(
+      request,
+      socket,
+      head,
+      { subprotocol: outcome.subprotocol, headers },
+      (webSocket) => {
+        isAccepted = true;
+        socket.off("error", dropSocket);
+        const refusal = outcome.accepted ? undefined : outcome.error;
+        const codec = outcome.createCodec();
+        this.#setup.onGuest({ socket: webSocket, codec, face: face.name, messageBytes, idleTimeoutMs, refusal });
+      },
+    );
     return isAccepted;
+  }
+
+  #upgradeFor(messageBytes = this.#setup.limits.messageBytes): Upgrade {
+    let upgrade = this.#upgrades.get(messageBytes);
+    if (upgrade === undefined) {
+      upgrade = createUpgrade({ ...this.#setup.limits, messageBytes });
+      this.#upgrades.set(messageBytes, upgrade);
+    }
+    return upgrade;
   }
 
   /** Whatever forbids the upgrade, before anything is allocated for it. */
@@ -94,7 +117,8 @@ export class Reception {
     return this.#doorkeeper(visitor) ?? this.#setup.objection();
   }
 
-  #refuse(socket: Duplex, error: SyrinxError): false {
+  /** In the face's own shape, if one is concerned. */
+  #refuse(socket: Duplex, error: SyrinxError, route?: Route, knock?: FaceRequest): false {
     const { metrics, logger } = this.#setup;
     metrics.admissionRejected(error.code);
     logger.debug({ error: error.code }, "upgrade refused");
@@ -102,28 +126,13 @@ export class Reception {
     const headers: Record<string, string> = {};
     if (status === 401) headers["www-authenticate"] = "Bearer";
     if (status === 503) headers["retry-after"] = RETRY_AFTER_S;
-    refuseUpgrade(socket, status, JSON.stringify(errorBody(error)), headers);
+    const own = knock === undefined ? undefined : route?.face.refusal?.(error, knock);
+    if (own === undefined) refuseUpgrade(socket, status, JSON.stringify(errorBody(error)), headers);
+    else refuseUpgrade(socket, own.status, own.body, { ...headers, ...own.headers }, own.contentType);
     return false;
   }
 }
 
 function dropSocket(this: Duplex): void {
   this.destroy();
-}
-
-function faceRequestOf(request: IncomingMessage, path: string, route: Route, graphs: readonly string[]): FaceRequest {
-  const headers: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  const subprotocols = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-  return {
-    path,
-    query: new URLSearchParams((request.url ?? "").slice(path.length + 1)),
-    headers,
-    subprotocols: subprotocols.filter((name) => name !== ""),
-    graph: route.graph,
-    graphs: route.anyGraph || route.graph === undefined ? graphs : [route.graph],
-    options: route.options,
-  };
 }

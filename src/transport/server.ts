@@ -6,6 +6,7 @@ import { packageVersion } from "../base/package-root.js";
 import type { Runtime } from "../runtime/api.js";
 import { type Logger, silentLogger } from "../telemetry/logger.js";
 import { Connection } from "./connection.js";
+import { graphFactsOf } from "./face-request.js";
 import type { Face, ServerFacts } from "./faces/face.js";
 import { answerHttp, type HttpContext } from "./http.js";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.js";
@@ -170,7 +171,7 @@ class CallServer implements RunningServer {
     });
     const reception = new Reception({
       routes: this.#routes,
-      graphs: this.#runtime.plan.graphs.map((graph) => graph.name),
+      graphs: graphFactsOf(this.#runtime.plan),
       apiKeys: this.#runtime.plan.server.apiKeys,
       facts: this.#facts,
       limits: this.#limits,
@@ -191,14 +192,14 @@ class CallServer implements RunningServer {
     return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
   }
 
-  #admit({ socket, codec, face, refusal }: Guest): void {
+  #admit({ socket, codec, face, refusal, messageBytes, idleTimeoutMs }: Guest): void {
     const connection: Connection = new Connection({
       runtime: this.#runtime,
       socket,
       codec,
       face,
-      idleTimeoutMs: this.#facts.idleTimeoutMs,
-      limits: this.#limits,
+      idleTimeoutMs: idleTimeoutMs ?? this.#facts.idleTimeoutMs,
+      limits: messageBytes === undefined ? this.#limits : { ...this.#limits, messageBytes },
       clock: this.#clock,
       logger: this.#logger,
       metrics: this.#metrics,

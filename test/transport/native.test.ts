@@ -20,6 +20,9 @@ const FACTS: ServerFacts = {
 
 function request(query: string, more: Partial<FaceRequest> = {}): FaceRequest {
   return {
+    requestId: "r-1",
+    method: "GET",
+    facts: new Map(),
     path: "/v1/call",
     query: new URLSearchParams(query),
     headers: {},
@@ -265,7 +268,7 @@ describe("native encode", () => {
             event = { type: "audio", contextId: each.contextId, rateHz: 16_000, offsetSamples, pcm };
             sent.set(each.contextId, offsetSamples + each.count);
           }
-          for (const message of codec.encode(event)) listener.hear(message);
+          for (const message of codec.encode(event, 0)) listener.hear(message);
         }
         for (const [contextId, count] of sent) {
           assert.deepEqual(listener.contexts.get(contextId), [...ramp(count, contextId)].slice(0, count));
@@ -279,7 +282,7 @@ describe("native encode", () => {
     const codec = codecOf();
     const types = (offsetSamples: number, contextId = 1, rateHz = 16_000): string[] =>
       codec
-        .encode({ type: "audio", contextId, rateHz, offsetSamples, pcm: ramp(10) })
+        .encode({ type: "audio", contextId, rateHz, offsetSamples, pcm: ramp(10) }, 0)
         .map((message) => (typeof message === "string" ? (JSON.parse(message) as { type: string }).type : "binary"));
     assert.deepEqual(types(0), ["audio.start", "binary"]);
     assert.deepEqual(types(10), ["binary"]);
@@ -302,21 +305,21 @@ describe("native encode", () => {
       endMs: 1,
       confidence: 1,
     } as const;
-    assert.equal(codec.encode({ ...transcript, final: false }).length, 0);
-    assert.equal(codec.encode({ ...transcript, final: true }).length, 1);
-    assert.equal(codec.encode({ type: "vad", what: "start", atMs: 0, probability: 1 }).length, 0);
+    assert.equal(codec.encode({ ...transcript, final: false }, 0).length, 0);
+    assert.equal(codec.encode({ ...transcript, final: true }, 0).length, 1);
+    assert.equal(codec.encode({ type: "vad", what: "start", atMs: 0, probability: 1 }, 0).length, 0);
     assert.equal(
-      codec.encode({ type: "audio", contextId: 1, rateHz: 16_000, offsetSamples: 0, pcm: ramp(1) }).length,
+      codec.encode({ type: "audio", contextId: 1, rateHz: 16_000, offsetSamples: 0, pcm: ramp(1) }, 0).length,
       0,
     );
-    assert.equal(codec.encode({ type: "mark", id: "m" }).length, 1);
-    const [configured] = codec.encode({ type: "configured" });
+    assert.equal(codec.encode({ type: "mark", id: "m" }, 0).length, 1);
+    const [configured] = codec.encode({ type: "configured" }, 0);
     assert.deepEqual(JSON.parse(String(configured)), { type: "configured", events: ["transcript"], partials: false });
   });
 
   test("tells with each error whether it is worth trying again", () => {
     const retryable = (code: string): unknown => {
-      const [message] = codecOf().encode({ type: "error", code, message: "m", hint: "h", fatal: false });
+      const [message] = codecOf().encode({ type: "error", code, message: "m", hint: "h", fatal: false }, 0);
       return (JSON.parse(String(message)) as { retryable: unknown }).retryable;
     };
     assert.equal(retryable("CALL_OVERLOADED"), true);

@@ -22,29 +22,32 @@ const event = fc.oneof(
   fc.string().map((id): ServerEvent => ({ type: "mark", id })),
 );
 const step = fc.oneof(
-  { weight: 6, arbitrary: event },
+  { weight: 6, arbitrary: fc.record({ event, channel: fc.nat(1) }) },
   { weight: 5, arbitrary: fc.constant("shift" as const) },
   { weight: 1, arbitrary: fc.constant("discard" as const) },
 );
 
-test("behaves like an array from which interruptions take audio and text, and counts its bytes to zero", () => {
+test("behaves like an array from which interruptions take a channel's audio and text, and counts its bytes to zero", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const queue = new OutQueue();
-      let model: ServerEvent[] = [];
+      let model: { readonly event: ServerEvent; readonly channel: number }[] = [];
+      const audioOf = (of: typeof model): number =>
+        of.reduce((sum, { event: one }) => sum + (one.type === "audio" ? one.pcm.byteLength : 0), 0);
       for (const each of steps) {
         if (each === "shift") {
-          assert.equal(queue.shift(), model.shift());
+          const first = model.shift();
+          if (first !== undefined) assert.equal(queue.channel, first.channel);
+          assert.equal(queue.shift(), first?.event);
         } else if (each === "discard") {
-          const audio = model.reduce((sum, one) => sum + (one.type === "audio" ? one.pcm.byteLength : 0), 0);
-          assert.equal(queue.discardReply(), audio);
-          model = model.filter((one) => one.type === "mark");
+          assert.equal(queue.discardReply(1), audioOf(model.filter(({ channel }) => channel === 1)));
+          model = model.filter((one) => one.channel === 0 || one.event.type === "mark");
         } else {
-          queue.push(each);
+          queue.push(each.event, each.channel);
           model.push(each);
         }
         assert.equal(queue.isEmpty, model.length === 0);
-        const audio = model.reduce((sum, one) => sum + (one.type === "audio" ? one.pcm.byteLength : 0), 0);
+        const audio = audioOf(model);
         assert.ok(queue.byteCount >= audio);
       }
       while (!queue.isEmpty) queue.shift();

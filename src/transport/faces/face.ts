@@ -1,15 +1,31 @@
 /**
  * A face is a wire protocol's codec and nothing more: no socket, no timer, no runtime. It turns what a client sends into
  * {@link ClientMessage}s and a call's events into what the client expects. The connection does all the rest, alike for
- * every face.
+ * every face. What a face says over plain HTTP is in `rest.ts`.
  */
 import type { ErrorCode, SyrinxError } from "../../base/errors.js";
 import type { ConfigureOptions } from "../../client/messages.js";
 import type { CallEvent, CloseEvent } from "../../frames/events.js";
 import type { OpenOptions } from "../../runtime/api.js";
+import type { HttpAnswer, RestSide } from "./rest.js";
+
+/** What a face may know of a graph, so that it can map its protocol's options onto the graph's nodes. */
+export interface GraphFacts {
+  readonly name: string;
+  readonly takesAudio: boolean;
+  readonly takesText: boolean;
+  /** A reply can come. */
+  readonly hasAgent: boolean;
+  /** In topological order; `options` as the actor's schema parsed them. */
+  readonly nodes: readonly { readonly name: string; readonly actor: string; readonly options: unknown }[];
+}
 
 /** What is known of a client when it knocks. */
 export interface FaceRequest {
+  /** Unique; for the protocol's own request id. */
+  readonly requestId: string;
+  /** `GET` for a WebSocket. */
+  readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   /** Names in lower case. */
@@ -19,6 +35,8 @@ export interface FaceRequest {
   readonly graph: string | undefined;
   /** The graphs that it may name. */
   readonly graphs: readonly string[];
+  /** By name, of every graph that the client may name. */
+  readonly facts: ReadonlyMap<string, GraphFacts>;
   /** The route's options, as `Face.parseOptions` returned them. */
   readonly options: unknown;
 }
@@ -41,9 +59,18 @@ export interface Face {
   parseOptions(options: Readonly<Record<string, unknown>>): unknown;
   /** The API key, where this protocol carries it in a place of its own (a subprotocol, the query). */
   credential?(request: FaceRequest): string | undefined;
-  /** Before the upgrade. Must not throw. */
-  negotiate(request: FaceRequest, server: ServerFacts): Accepted | Refused;
+  /** Before the upgrade. Must not throw. Absent: the face has no WebSocket. */
+  negotiate?(request: FaceRequest, server: ServerFacts): Accepted | Refused;
+  /** Requests that are no upgrade. Absent: there are none. */
+  readonly rest?: RestSide;
+  /** A refusal by HTTP, of an upgrade or a request, in this protocol's shape. Absent: the native shape. Must not throw. */
+  refusal?(error: SyrinxError, request: FaceRequest): HttpAnswer;
+  /** Bytes of one WebSocket message, where the protocol's clients send more than TRANSPORT_LIMITS.messageBytes. */
+  readonly messageBytes?: number;
 }
+
+/** A face with a WebSocket. */
+export type SocketFace = Face & Required<Pick<Face, "negotiate">>;
 
 export interface Accepted {
   readonly accepted: true;
@@ -51,6 +78,8 @@ export interface Accepted {
   readonly subprotocol?: string;
   /** Headers of the 101 response. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Silence of the client that ends the call, where the protocol says so; the codec's `end` hears reason `idle`. */
+  readonly idleTimeoutMs?: number;
   createCodec(): FaceCodec;
 }
 
@@ -70,15 +99,21 @@ export interface Refused {
 export interface CallRequest {
   readonly graph: string;
   readonly options: Omit<OpenOptions, "onEvent">;
+  /** Calls to open side by side, one for each channel of the client's audio. Default 1. At most CHANNELS_MAX. */
+  readonly channels?: number;
 }
+
+/** Channels of one connection. Each is a call of its own, and counts as one. */
+export const CHANNELS_MAX = 8;
 
 /** What a client can say, whatever protocol it speaks. */
 export type ClientMessage =
   /** Opens the call, where its options come in a message. The first one, once. */
   | { readonly type: "open"; readonly request: CallRequest }
   /** s16 mono at the rate of the call's input. May be a view into the message's memory: valid until the next decode. */
-  | { readonly type: "audio"; readonly pcm: Int16Array }
-  | { readonly type: "finalize"; readonly id?: string }
+  | { readonly type: "audio"; readonly pcm: Int16Array; readonly channel?: number }
+  /** Of one channel; without, of all. */
+  | { readonly type: "finalize"; readonly id?: string; readonly channel?: number }
   | { readonly type: "mark"; readonly id: string }
   | { readonly type: "interrupt" }
   /** The codec has taken it over; the connection only answers with `configured`. */
@@ -86,6 +121,10 @@ export type ClientMessage =
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
   | { readonly type: "keepalive" }
+  /** The codec's own answer, sent at once: ahead of events that wait. For answers in their place use `mark`. */
+  | { readonly type: "answer"; readonly messages: readonly Outbound[] }
+  /** Ends the connection with this error. */
+  | { readonly type: "fail"; readonly error: SyrinxError }
   | { readonly type: "close" };
 
 /** What a codec is given to encode: the call's events, and the connection's own. Never `close`: see `end`. */
@@ -126,7 +165,8 @@ export interface FaceCodec {
   /**
    * One event out, as no, one or several messages. Called at the moment of sending and in the order of sending: what an
    * interruption discarded, the codec never sees. After `interrupted` no audio, text or alignment of that context comes.
+   * @param channel whose call says it; 0 if there is one call, and for events of the connection.
    */
-  encode(event: ServerEvent): readonly Outbound[];
+  encode(event: ServerEvent, channel: number): readonly Outbound[];
   end(ending: Ending): Farewell;
 }

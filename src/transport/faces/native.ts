@@ -11,7 +11,6 @@ import type {
   CallRequest,
   ClientMessage,
   Ending,
-  Face,
   FaceCodec,
   FaceRequest,
   Farewell,
@@ -19,6 +18,7 @@ import type {
   Refused,
   ServerEvent,
   ServerFacts,
+  SocketFace,
 } from "./face.js";
 import { SAMPLE_CODECS, type SampleCodec } from "./native-format.js";
 import { CONTROL_BYTES, OPTIONAL_EVENTS, parseControl, quote } from "./native-messages.js";
@@ -40,7 +40,7 @@ const routeOptions = z.strictObject({
   outFormat: format.optional(),
 });
 
-export const native: Face = {
+export const native: SocketFace = {
   name: "native",
   parseOptions: (options) => routeOptions.parse(options),
   credential(request) {
