@@ -81,7 +81,12 @@ function measuring(command: Command): Command {
     .option("--slo <objectives>", "what must hold, such as ttfa_p95=800ms,final_p95=300ms,c100=99%")
     .option("--find", "find the most calls that meet --slo, from the first of --calls on")
     .option("--max-calls <number>", "--find looks no further", whole("--max-calls"), 256)
-    .option("--confirm <times>", "times that the found number must meet --slo again", whole("--confirm", 0), 1)
+    .option(
+      "--confirm <times>",
+      "times that the found number is tried again; most must meet --slo",
+      whole("--confirm", 0),
+      2,
+    )
     .option("--duration <time>", "measured time of a rung (default: 30s)", duration("--duration"))
     .option("--warmup <time>", "after the last arrival, not measured (default: 5s)", duration("--warmup"))
     .option("--soak <time>", "one long rung: growth of memory, drift, leaked slots", duration("--soak"));

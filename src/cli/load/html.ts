@@ -210,6 +210,7 @@ function resourcePlots(samples: readonly LoadSample[]): string {
   const cpu = [
     of("server", 1, ({ server }) => server?.cpuMs),
     of("generator", 2, ({ generatorCpuMs }) => generatorCpuMs),
+    of("the whole machine", 4, ({ machineCpuMs }) => machineCpuMs),
   ];
   return [
     chart({ title: "CPU (cores)", xLabel: unit.name, yLabel: "cores", series: cpu }),

@@ -1,4 +1,5 @@
 /** What a load was measured on. */
+import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { packageVersion } from "../../base/package-root.js";
 
@@ -9,4 +10,22 @@ export function describeMachine(): Readonly<Record<string, string>> {
     node: process.version,
     syrinx: packageVersion(),
   };
+}
+
+const TICK_MS = 10;
+
+/**
+ * CPU time of all cores and processes since the machine began, waiting for discs excluded; proc(5). `undefined` on systems
+ * without /proc.
+ */
+export function machineCpuMs(): number | undefined {
+  try {
+    const [user, nice, system, , , irq, softIrq] = readFileSync("/proc/stat", "utf8")
+      .split(/\s+/)
+      .slice(1, 8)
+      .map(Number);
+    return TICK_MS * (user! + nice! + system! + irq! + softIrq!);
+  } catch {
+    return undefined;
+  }
 }

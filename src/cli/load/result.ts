@@ -41,6 +41,8 @@ export interface RungResult {
   readonly drift: Line | undefined;
   readonly resources: ResourceResult | undefined;
   readonly generatorCores: number;
+  /** That others kept busy on the generator's machine; a server there that nobody can look into is one of them. */
+  readonly foreignCores: number | undefined;
   readonly leakedCalls: number | undefined;
   readonly turns: readonly TurnRecord[];
   readonly samples: readonly LoadSample[];
@@ -106,7 +108,8 @@ export function resultOf(calls: number, traces: RungTraces, solo: SoloTexts): Ru
     earlyCuts: turns.reduce((sum, { speech }) => sum + (speech?.earlyCutCount ?? 0), 0),
     drift: driftOf(turns, fromMs),
     resources: resourcesOf(traces),
-    generatorCores: generatorCores(measuredSamples(traces)),
+    generatorCores: coresOf(measuredSamples(traces), ({ generatorCpuMs }) => generatorCpuMs) ?? Number.NaN,
+    foreignCores: coresOf(measuredSamples(traces), foreignCpuMs),
     leakedCalls: traces.leakedCalls,
     turns: records,
     samples: traces.samples,
@@ -222,10 +225,25 @@ function resourcesOf(traces: RungTraces): ResourceResult | undefined {
   };
 }
 
-function generatorCores(samples: readonly LoadSample[]): number {
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (first === undefined || last === undefined || first === last) return Number.NaN;
-  return (last.generatorCpuMs - first.generatorCpuMs) / (last.atMs - first.atMs);
+/** Cores that were busy between the first and the last sample that tells. */
+function coresOf(
+  samples: readonly LoadSample[],
+  cpuMs: (sample: LoadSample) => number | undefined,
+): number | undefined {
+  const known = samples.flatMap((sample) => {
+    const ms = cpuMs(sample);
+    return ms === undefined ? [] : [{ atMs: sample.atMs, ms }];
+  });
+  const [first, last] = [known[0], known.at(-1)];
+  return first === undefined || last === undefined || first === last
+    ? undefined
+    : (last.ms - first.ms) / (last.atMs - first.atMs);
+}
+
+function foreignCpuMs({ machineCpuMs, server, generatorCpuMs }: LoadSample): number | undefined {
+  return machineCpuMs === undefined
+    ? undefined
+    : machineCpuMs - (server?.isHere === true ? server.cpuMs : 0) - generatorCpuMs;
 }
 
 function mean(values: readonly number[]): number {

@@ -5,6 +5,7 @@ import { exponential, poissonArrivals } from "./chance.js";
 import type { DialOptions, LoadDriver } from "./driver.js";
 import { FrameSchedule, type LoadClock } from "./frame-schedule.js";
 import { type CallCounts, Line, type LineKind } from "./lines.js";
+import { machineCpuMs } from "./machine.js";
 import type { Recording } from "./recordings.js";
 import type { ServerProbe, ServerReading } from "./server-probe.js";
 import type { Summary } from "./statistics.js";
@@ -46,6 +47,8 @@ export interface LoadSample {
   readonly server: ServerReading | undefined;
   /** CPU time of the generator's process since it began. */
   readonly generatorCpuMs: number;
+  /** CPU time of everything on the generator's machine; `undefined` where the system does not tell. */
+  readonly machineCpuMs: number | undefined;
 }
 
 export interface RungTraces {
@@ -178,7 +181,8 @@ class Sampling {
     if (this.#isStopped) return;
     const { user, system } = process.cpuUsage();
     const openCalls = this.#lines.filter((line) => line.isOpen).length;
-    const sample = { atMs, openCalls, server, generatorCpuMs: (user + system) / 1000 };
+    const generatorCpuMs = (user + system) / 1000;
+    const sample = { atMs, openCalls, server, generatorCpuMs, machineCpuMs: machineCpuMs() };
     this.samples.push(sample);
     onSample?.(sample);
     const nextMs = Math.max(this.samples.length, Math.ceil(atMs / SAMPLE_MS)) * SAMPLE_MS;

@@ -10,7 +10,7 @@ export interface SearchSpec {
   readonly start: number;
   /** No rung is larger. */
   readonly max: number;
-  /** The winner must meet the objectives so many times more. At a miss, smaller numbers are looked at. */
+  /** The winner is tried so many times more, and must meet the objectives in most of its runs. Else smaller ones are. */
   readonly confirmations: number;
 }
 
@@ -26,6 +26,9 @@ export interface Found {
 /** Numbers that differ by less than this share are not told apart: measurements scatter by more. */
 const RESOLUTION = 0.05;
 
+/** A void rung says nothing of the server: it is tried so many times again before it counts as the limit. */
+const VOID_RETRIES = 2;
+
 export async function largestLoad(spec: SearchSpec): Promise<Found> {
   const passed = new Set<number>();
   /** The smallest that is known not to meet. */
@@ -33,8 +36,7 @@ export async function largestLoad(spec: SearchSpec): Promise<Found> {
   let isLimitedByGenerator = false;
   /** The largest that met, below all that did not. */
   const best = (): number => Math.max(0, ...[...passed].filter((calls) => calls < misses));
-  const tryOne = async (calls: number): Promise<boolean> => {
-    const trial = await spec.attempt(calls);
+  const note = (calls: number, trial: Trial): boolean => {
     if (trial === "meets") {
       passed.add(calls);
       return true;
@@ -43,22 +45,37 @@ export async function largestLoad(spec: SearchSpec): Promise<Found> {
     misses = Math.min(misses, calls);
     return false;
   };
+  const tryOne = async (calls: number): Promise<boolean> => note(calls, await attemptOf(spec, calls));
   for (let calls = Math.min(spec.start, spec.max); await tryOne(calls); calls = Math.min(2 * calls, spec.max)) {
     if (calls === spec.max) break;
   }
-  do {
+  while (true) {
     for (let low = best(); misses - low > Math.max(1, Math.floor(RESOLUTION * low)); low = best()) {
       await tryOne(Math.floor((low + misses) / 2));
     }
-  } while (best() > 0 && !(await isConfirmed(best(), spec.confirmations, tryOne)));
+    const winner = best();
+    if (winner === 0 || note(winner, await confirmed(spec, winner))) break;
+  }
   return { calls: best(), isLimitedByGenerator, isAtMax: best() === spec.max };
 }
 
-async function isConfirmed(
-  calls: number,
-  times: number,
-  tryOne: (calls: number) => Promise<boolean>,
-): Promise<boolean> {
-  for (let time = 0; time < times; time++) if (!(await tryOne(calls))) return false;
-  return true;
+async function attemptOf({ attempt }: SearchSpec, calls: number): Promise<Trial> {
+  let trial = await attempt(calls);
+  for (let again = 0; trial === "void" && again < VOID_RETRIES; again++) trial = await attempt(calls);
+  return trial;
+}
+
+/** What most of the runs came to, the one that made it the winner included; of a tie, the worse. */
+async function confirmed(spec: SearchSpec, calls: number): Promise<Trial> {
+  const { confirmations } = spec;
+  let met = 1;
+  let last: Trial = "meets";
+  for (let run = 1; run <= confirmations; run++) {
+    const trial = await attemptOf(spec, calls);
+    if (trial === "meets") met += 1;
+    else last = trial;
+    if (2 * met > confirmations + 1) return "meets";
+    if (2 * (met + confirmations - run) <= confirmations + 1) return last;
+  }
+  return last;
 }

@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 export interface ServerReading {
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** On the generator's machine: its CPU time is a part of that machine's. */
+  readonly isHere: boolean;
 }
 
 export interface ServerCapacity {
@@ -23,6 +25,7 @@ const ANSWER_MS_MAX = 2_000;
 /** Of Linux, on every architecture that Node runs on: `getconf CLK_TCK`. */
 const TICK_MS = 10;
 const PAGE_BYTES = 4_096;
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** @param pid of the server, if it runs on this machine */
 export function probeServer(url: string, pid: number | undefined): ServerProbe {
@@ -41,7 +44,7 @@ function readProcess(pid: number): ServerReading | undefined {
     // The name in brackets may hold spaces; what follows it does not.
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
     const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-    return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, rssBytes: pages * PAGE_BYTES };
+    return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, rssBytes: pages * PAGE_BYTES, isHere: true };
   } catch {
     return undefined;
   }
@@ -52,7 +55,9 @@ async function readMetrics(url: URL): Promise<ServerReading | undefined> {
   if (text === undefined) return undefined;
   const cpuSeconds = metricOf(text, "process_cpu_seconds_total");
   const rssBytes = metricOf(text, "process_resident_memory_bytes");
-  return cpuSeconds === undefined || rssBytes === undefined ? undefined : { cpuMs: cpuSeconds * 1000, rssBytes };
+  return cpuSeconds === undefined || rssBytes === undefined
+    ? undefined
+    : { cpuMs: cpuSeconds * 1000, rssBytes, isHere: LOOPBACK.test(url.hostname) };
 }
 
 /** The value of a metric without labels in Prometheus' text, whatever prefix the server gives its names. */

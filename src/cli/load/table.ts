@@ -58,6 +58,9 @@ function notes(rung: RungResult): string[] {
   lines.push(
     `  generator  ${rung.generatorCores.toFixed(2)} cores; late by ${lateness.p50.toFixed(1)} ms p50, ${lateness.p99.toFixed(1)} ms p99, ${lateness.max.toFixed(0)} ms at most`,
   );
+  if (rung.foreignCores !== undefined) {
+    lines.push(`  others     kept ${Math.max(0, rung.foreignCores).toFixed(2)} cores of the generator's machine busy`);
+  }
   for (const [kind, { opened, refused, lost }] of Object.entries(callCounts)) {
     if (opened + refused > 0 && (kind !== "polite" || refused + lost > 0)) {
       lines.push(`  ${kind.padEnd(10)} ${opened} calls opened, ${refused} refused, ${lost} ended by the server`);

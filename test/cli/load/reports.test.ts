@@ -59,8 +59,9 @@ function rung(calls: number, latenessMs = 1): RungResult {
     samples: [0, 1, 2].map((second) => ({
       atMs: 1_000 * second,
       openCalls: calls,
-      server: { cpuMs: 250 * second, rssBytes: 200e6 + 1e6 * second },
+      server: { cpuMs: 250 * second, rssBytes: 200e6 + 1e6 * second, isHere: true },
       generatorCpuMs: 40 * second,
+      machineCpuMs: 9_000 + 990 * second,
     })),
     leakedCalls: 1,
   };
@@ -86,6 +87,8 @@ describe("the table", () => {
     assert.match(text, /^ {2}e2e_turn \(ms\) +100 +1095 +1541 /m);
     assert.match(text, /success 100\.0 %/);
     assert.match(text, /0\.25 cores, 62\.5 CPU ms per stream second; 201 MB/);
+    // Of 0.99 cores that were busy, the server had 0.25 and the generator 0.04.
+    assert.match(text, /others +kept 0\.70 cores/);
     assert.match(text, /CALL_LIMIT ×2/);
     assert.match(text, /leaked +1 call slots/);
     assert.doesNotMatch(text, /NaN|undefined|bargein/);

@@ -63,7 +63,7 @@ async function run(
       // A core in ten, and 1 MB for each call.
       read: async () => {
         cpuMs += 100;
-        return { cpuMs, rssBytes: 50e6 + 1e6 * server.openCount() };
+        return { cpuMs, rssBytes: 50e6 + 1e6 * server.openCount(), isHere: true };
       },
       capacity: async () => ({ activeCalls: server.openCount(), maxCalls: 100 }),
     },
@@ -210,7 +210,7 @@ describe("a soak", () => {
         read: async () => {
           reads += 1;
           const tooth = (reads % 9) * (0.1 * reads) * 1_000;
-          return { cpuMs: 0, rssBytes: 100e6 + 1_000 * reads + tooth };
+          return { cpuMs: 0, rssBytes: 100e6 + 1_000 * reads + tooth, isHere: true };
         },
         capacity: async () => undefined,
       },

@@ -30,7 +30,7 @@ describe("what a server uses", () => {
     assert.equal(metricOf(METRICS, "process_resident_memory_bytes"), 2.5e8);
     assert.equal(metricOf(METRICS, "cpu_seconds"), undefined);
     await probing({ "/metrics": METRICS }, async (url) => {
-      assert.deepEqual(await probeServer(url, undefined).read(), { cpuMs: 12_500, rssBytes: 2.5e8 });
+      assert.deepEqual(await probeServer(url, undefined).read(), { cpuMs: 12_500, rssBytes: 2.5e8, isHere: true });
     });
   });
 
