@@ -23,16 +23,25 @@ export interface Verdict {
 /** Short for the figure that people mean by it. */
 const ALIASES: Readonly<Record<string, MetricName>> = { final: "final_after_endpoint", e2e: "e2e_turn" };
 
-/** Shares, in percent, of which at least so much is wanted. */
-const SHARES: Readonly<Record<string, (rung: RungResult) => number>> = {
-  success: ({ successPercent }) => successPercent,
-  c100: ({ playback }) => playback.c100,
-  c200: ({ playback }) => playback.c200,
-  parity: ({ words }) => (100 * words.same) / words.compared,
+interface Named extends Pick<Objective, "must"> {
+  readonly unit: "%" | "";
+  /** NaN or `undefined` if it was not measured. */
+  readonly of: (rung: RungResult) => number | undefined;
+}
+
+/** What has no quantiles. Drift is in milliseconds per minute. */
+const NAMED: Readonly<Record<string, Named>> = {
+  success: { unit: "%", must: "at least", of: ({ successPercent }) => successPercent },
+  c100: { unit: "%", must: "at least", of: ({ playback }) => playback.c100 },
+  c200: { unit: "%", must: "at least", of: ({ playback }) => playback.c200 },
+  parity: { unit: "%", must: "at least", of: ({ words }) => (100 * words.same) / words.compared },
+  wer: { unit: "%", must: "at most", of: ({ words }) => words.errorPercent },
+  wer_rise: { unit: "%", must: "at most", of: ({ words }) => words.errorPercent - words.aloneErrorPercent },
+  drift: { unit: "", must: "at most", of: ({ drift }) => drift?.slope },
 };
 
 const EXPECTED =
-  "METRIC_QUANTILE=MS such as ttfa_p95=800ms, or success=100%, c100=99%, c200=99%, parity=99%, wer=10%, drift=1, separated by commas";
+  "METRIC_QUANTILE=MS such as ttfa_p95=800ms, or success=100%, c100=99%, c200=99%, parity=99%, wer=10%, wer_rise=0.2%, drift=1, separated by commas";
 
 /** Every objective list has this one, unless it says another `success`. */
 const DEFAULT = "success=100%";
@@ -54,11 +63,10 @@ function parseObjective(text: string): Objective | undefined {
   const [, name, number, unit] = /^(\w+)=(\d+(?:\.\d+)?)(ms|s|%|)$/.exec(text) ?? [];
   if (name === undefined) return undefined;
   const limit = Number(number) * (unit === "s" ? 1000 : 1);
-  const share = SHARES[name];
-  if (share !== undefined)
-    return unit === "%" ? { text, measure: measured(share), must: "at least", limit } : undefined;
-  if (name === "wer") return { text, measure: measured(({ words }) => words.errorPercent), must: "at most", limit };
-  if (name === "drift") return { text, measure: ({ drift }) => drift?.slope, must: "at most", limit };
+  const named = Object.hasOwn(NAMED, name) ? NAMED[name] : undefined;
+  if (named !== undefined) {
+    return unit === named.unit ? { text, measure: measured(named.of), must: named.must, limit } : undefined;
+  }
   const [, given, quantile] = /^(\w+)_(p50|p95|p99|max)$/.exec(name) ?? [];
   const metric = METRIC_NAMES.find((name) => name === (ALIASES[given ?? ""] ?? given));
   if (metric === undefined || !(quantile! in QUANTILES)) return undefined;
@@ -66,10 +74,10 @@ function parseObjective(text: string): Objective | undefined {
   return { text, measure: measured(({ metrics }) => metrics[metric][quantile as Quantile]), must: "at most", limit };
 }
 
-function measured(of: (rung: RungResult) => number): Objective["measure"] {
+function measured(of: Named["of"]): Objective["measure"] {
   return (rung) => {
     const value = of(rung);
-    return Number.isNaN(value) ? undefined : value;
+    return value === undefined || Number.isNaN(value) ? undefined : value;
   };
 }
 

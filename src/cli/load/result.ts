@@ -53,6 +53,8 @@ export interface RungResult {
 export interface WordResult {
   /** Errors per 100 words, against the recordings' texts; NaN without any. */
   readonly errorPercent: number;
+  /** What it would be if each of these turns had been understood as its recording was in the call alone. */
+  readonly aloneErrorPercent: number;
   /** Turns whose words are those of the same recording when the server had one call alone. */
   readonly same: number;
   /** Turns that can be compared so. */
@@ -161,16 +163,21 @@ function wordsOf(turns: readonly TurnTrace[], solo: SoloTexts): WordResult {
   const heard = turns.flatMap(({ speech, outcome }) =>
     speech === undefined || outcome !== "answered" ? [] : [{ recording: speech.recording, text: heardIn(speech) }],
   );
-  const errors = heard.flatMap(({ recording, text }) =>
-    recording.text === undefined ? [] : [textErrors(recording.text, text)],
-  );
+  const errorsOf = (textOf: (turn: (typeof heard)[number]) => string | undefined): number => {
+    const counts = heard.flatMap((turn) => {
+      const [reference, text] = [turn.recording.text, textOf(turn)];
+      return reference === undefined || text === undefined ? [] : [textErrors(reference, text)];
+    });
+    return counts.length === 0 ? Number.NaN : errorPercent(sumOf(counts));
+  };
   const pairs = heard.flatMap(({ recording, text }) => {
     const alone = solo.get(recording.name);
     return alone === undefined ? [] : [[alone, text] as const];
   });
   const same = pairs.filter(([alone, text]) => normalisedWords(alone).join(" ") === normalisedWords(text).join(" "));
   return {
-    errorPercent: errors.length === 0 ? Number.NaN : errorPercent(sumOf(errors)),
+    errorPercent: errorsOf(({ text }) => text),
+    aloneErrorPercent: errorsOf(({ recording }) => solo.get(recording.name)),
     same: same.length,
     compared: pairs.length,
   };

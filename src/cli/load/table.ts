@@ -34,7 +34,9 @@ function notes(rung: RungResult): string[] {
     `  turns      ${said.map(([outcome, count]) => `${count} ${outcome}`).join(", ") || "none"}; success ${percent(rung.successPercent)}`,
   ];
   if (words.compared > 0) {
-    const wer = Number.isNaN(words.errorPercent) ? "no texts to compare with" : `WER ${percent(words.errorPercent)}`;
+    const wer = Number.isNaN(words.errorPercent)
+      ? "no texts to compare with"
+      : `WER ${percent(words.errorPercent)}, alone ${percent(words.aloneErrorPercent)}`;
     lines.push(`  words      ${wer}; ${words.same} of ${words.compared} turns as when alone`);
   }
   if (playback.n > 0) {

@@ -83,6 +83,12 @@ describe("objectives", () => {
     assert.equal(judge(rung, parseObjectives("parity=50%,wer=12.5%")).meets, true);
     assert.equal(judge(rung, parseObjectives("parity=51%")).meets, false);
     assert.equal(judge(rung, parseObjectives("wer=12%")).meets, false);
+    // Alone, both would have had that word wrong: 25 %, so under load it fell.
+    assert.equal(rung.words.aloneErrorPercent, 25);
+    assert.equal(judge(rung, parseObjectives("wer_rise=0%")).meets, true);
+    const worse = rungOf([[1, "one two"]]);
+    assert.equal(judge(worse, parseObjectives("wer_rise=25%")).meets, true);
+    assert.equal(judge(worse, parseObjectives("wer_rise=24%")).meets, false);
   });
 
   test("are met by no void rung", () => {
@@ -100,6 +106,8 @@ describe("objectives", () => {
     "final_p90=3ms",
     "nothing_p95=3ms",
     "success=100",
+    "wer=3",
+    "drift=1ms",
     "rtf_stream_p95=3ms",
     "a=1%,,",
   ]) {
