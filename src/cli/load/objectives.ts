@@ -70,7 +70,8 @@ function parseObjective(text: string): Objective | undefined {
   const [, given, quantile] = /^(\w+)_(p50|p95|p99|max)$/.exec(name) ?? [];
   const metric = METRIC_NAMES.find((name) => name === (ALIASES[given ?? ""] ?? given));
   if (metric === undefined || !(quantile! in QUANTILES)) return undefined;
-  if ((METRICS[metric].unit === "ms") !== (unit === "ms" || unit === "s")) return undefined;
+  const units: readonly string[] = METRICS[metric].unit === "ms" ? ["ms", "s"] : [""];
+  if (!units.includes(unit!)) return undefined;
   return { text, measure: measured(({ metrics }) => metrics[metric][quantile as Quantile]), must: "at most", limit };
 }
 

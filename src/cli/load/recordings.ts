@@ -19,8 +19,12 @@ export const SPEECH_MS_MAX = 30_000;
 /** Kept before and after the speech. */
 const MARGIN_MS = 200;
 const WINDOW_SAMPLES = GRAPH_RATE_HZ / 100;
-/** A window of 10 ms is speech if it is at most this far below the recording's loudest one. */
-const SPEECH_RANGE_DB = 35;
+/**
+ * A window of 10 ms is speech if it is this far above the recording's background, the level that a tenth of it does not
+ * reach; but within these bounds below the loudest window: recordings without a pause have no background.
+ */
+const ABOVE_BACKGROUND_DB = 9;
+const BELOW_LOUDEST_DB = [15, 35] as const;
 
 /**
  * The WAV, FLAC and MP3 files of a folder, by name. What is said in `a.wav` stands in `a.txt`, or in the folder's
@@ -70,10 +74,17 @@ export function speechBounds(pcm: Int16Array): { readonly start: number; readonl
   }
   const loudest = levels.reduce((most, level) => Math.max(most, level), 0);
   if (loudest === 0) return undefined;
-  const threshold = loudest * 10 ** (-SPEECH_RANGE_DB / 10);
+  const background = levels.toSorted((left, right) => left - right)[Math.floor(levels.length / 10)]!;
+  const [least, most] = BELOW_LOUDEST_DB.map((db) => loudest * ratioOf(-db));
+  const threshold = Math.max(most!, Math.min(least!, background * ratioOf(ABOVE_BACKGROUND_DB)));
   const first = levels.findIndex((level) => level >= threshold);
   const last = levels.findLastIndex((level) => level >= threshold);
   return { start: first * WINDOW_SAMPLES, end: (last + 1) * WINDOW_SAMPLES };
+}
+
+/** Of powers. */
+function ratioOf(db: number): number {
+  return 10 ** (db / 10);
 }
 
 interface Transcripts {

@@ -32,6 +32,14 @@ describe("where speech is", () => {
     assert.equal(speechBounds(new Int16Array(16_000)), undefined);
   });
 
+  test("is found in loud noise, and fills a recording that has no pause", () => {
+    const noisy = tone(2_000, 700, 1_500).map((sample, at) =>
+      sample > 100 || sample < -100 ? sample : at % 2 === 0 ? 900 : -900,
+    );
+    assert.deepEqual(speechBounds(noisy), { start: 16 * 700, end: 16 * 1_500 });
+    assert.deepEqual(speechBounds(tone(1_000, 0, 1_000)), { start: 0, end: 16_000 });
+  });
+
   test("a recording keeps 200 ms around it, and ends with a whole frame", () => {
     const { pcm, speechStartMs, speechEndMs } = makeRecording("a", tone(3_000, 707, 1_500), undefined)!;
     assert.equal(pcm.length % 320, 0);
