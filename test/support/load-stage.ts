@@ -145,6 +145,7 @@ export function fakeServer(clock: FakeClock, script: FakeScript): FakeServer {
   let dialCount = 0;
   const driver: LoadDriver = {
     input: "audio",
+    connects: true,
     async open(options, listener) {
       dialled.push(options);
       if (script.admits?.(dialCount++) === false) throw new Error("full");

@@ -61,6 +61,8 @@ export type LoadInput = "audio" | "text" | "file";
 
 export interface LoadDriver {
   readonly input: LoadInput;
+  /** A call is a connection, whose opening takes time; not so where each request stands alone. */
+  readonly connects: boolean;
   /** Resolves when the server is ready. Throws LOAD_CALL_REFUSED. */
   open(options: DialOptions, listener: LoadListener): Promise<LoadCall>;
 }

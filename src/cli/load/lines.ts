@@ -36,7 +36,7 @@ export interface LineSpec {
   readonly callerSpec: (prng: Prng, call: number) => Omit<CallerSpec, "onTurn" | "onDone">;
   readonly nextCallNumber: () => number;
   readonly onTurn: (turn: TurnTrace, kind: LineKind) => void;
-  readonly onSetup: (setupMs: number, atMs: number) => void;
+  readonly onSetup: (setupMs: number) => void;
   readonly onTrouble: (code: string) => void;
   readonly onGap: (durationMs: number) => void;
 }
@@ -120,8 +120,7 @@ export class Line {
       return;
     }
     this.counts.opened += 1;
-    const openMs = clock.nowMs();
-    this.#spec.onSetup(openMs - dueMs, openMs);
+    if (driver.connects) this.#spec.onSetup(Math.max(0, clock.nowMs() - dueMs));
     await mayBegin(true);
     const isOurs = await new Promise<boolean>((resolve) => {
       let isOver = false;

@@ -36,7 +36,11 @@ export async function soloOf(spec: SoloSpec): Promise<Solo> {
   const turns: TurnTrace[] = [];
   const schedule = new FrameSchedule(spec.clock);
   let hear: LoadListener = () => {};
-  const call = await driver.open(dial, (event, atMs) => hear(event, atMs));
+  let trouble: string | undefined;
+  const call = await driver.open(dial, (event, atMs) => {
+    if (event.type === "error") trouble = `${event.code}: ${event.message}`;
+    hear(event, atMs);
+  });
   await new Promise<void>((resolve) => {
     const caller: CallerSpec = {
       call: 0,
@@ -60,7 +64,7 @@ export async function soloOf(spec: SoloSpec): Promise<Solo> {
   schedule.stop();
   hear = () => {};
   await call.close();
-  if (!turns.some(({ outcome }) => outcome === "answered")) throw noAnswer(spec);
+  if (!turns.some(({ outcome }) => outcome === "answered")) throw noAnswer(spec, trouble);
   const heard = turns.filter(({ speech, outcome }) => speech !== undefined && outcome === "answered");
   return { answer, turns, texts: new Map(heard.map(({ speech }) => [speech!.recording.name, heardIn(speech!)])) };
 }
@@ -69,7 +73,11 @@ export async function soloOf(spec: SoloSpec): Promise<Solo> {
 async function answerOf(spec: SoloSpec): Promise<Answer> {
   const { driver, dial, clock, recordings, answerMs } = spec;
   const seen = new Set<LoadEvent["type"]>();
-  const call = await driver.open(dial, ({ type }) => void seen.add(type));
+  let trouble: string | undefined;
+  const call = await driver.open(dial, (event) => {
+    seen.add(event.type);
+    if (event.type === "error") trouble = `${event.code}: ${event.message}`;
+  });
   const { pcm, speechEndMs } = recordings[0]!;
   const schedule = new FrameSchedule(clock);
   const silence = new Int16Array(FRAME_SAMPLES);
@@ -95,13 +103,15 @@ async function answerOf(spec: SoloSpec): Promise<Answer> {
   if (seen.has("reply_start") || seen.has("reply_text")) return "reply";
   if (seen.has("final")) return "transcript";
   if (seen.has("audio")) return "echo";
-  throw noAnswer(spec);
+  throw noAnswer(spec, trouble);
 }
 
 function send(call: LoadCall, pcm: Int16Array): void {
   call.send?.(pcm);
 }
 
-function noAnswer({ dial, answerMs, recordings }: SoloSpec): SyrinxError {
+/** With the server's own words, if it had any. */
+function noAnswer({ dial, answerMs, recordings }: SoloSpec, trouble: string | undefined): SyrinxError {
+  if (trouble !== undefined) return new SyrinxError("LOAD_CALL_REFUSED", { address: dial.url, reason: trouble });
   return new SyrinxError("LOAD_NO_ANSWER", { url: dial.url, recording: recordings[0]!.name, waitedMs: answerMs });
 }

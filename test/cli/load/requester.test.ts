@@ -166,7 +166,15 @@ describe("the call alone", () => {
     assert.equal((await alone({}, true)).answer, "echo");
   });
 
-  test("refuses a server that says nothing, before any load", async () => {
+  test("refuses a server that says nothing, before any load, and repeats what it does say", async () => {
     await assert.rejects(alone({}), { code: "LOAD_NO_ANSWER" });
+    const says: FakeScript = {
+      onSpeechEnd: (call) => void call.tell({ type: "error", code: "OUT_OF_ORDER", message: "broken" }),
+    };
+    await assert.rejects(alone(says), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "LOAD_CALL_REFUSED");
+      assert.match(error.message, /OUT_OF_ORDER: broken/);
+      return true;
+    });
   });
 });

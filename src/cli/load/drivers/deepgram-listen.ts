@@ -8,6 +8,7 @@ const MODEL = "nova-3";
 
 export const deepgramListenDriver: LoadDriver = {
   input: "audio",
+  connects: true,
   async open(options: DialOptions, listener: LoadListener): Promise<LoadCall> {
     const url = withPath(options.url, PATH);
     const query = {

@@ -7,6 +7,7 @@ const RATE_HZ = 24_000;
 
 export const deepgramSpeakDriver: LoadDriver = {
   input: "text",
+  connects: true,
   async open(options: DialOptions, listener: LoadListener): Promise<LoadCall> {
     const url = withPath(options.url, PATH);
     if (options.model !== undefined) url.searchParams.set("model", options.model);

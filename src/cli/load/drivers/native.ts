@@ -12,6 +12,7 @@ const READY_MS_MAX = 15_000;
 
 export const nativeDriver: LoadDriver = {
   input: "audio",
+  connects: true,
   async open(options: DialOptions, listener: LoadListener): Promise<LoadCall> {
     const ears = new NativeEars(listener);
     const url = withPath(options.url, PATH);

@@ -12,6 +12,7 @@ const RATE_HZ = 24_000;
 
 export const openaiTranscriptionsDriver: LoadDriver = {
   input: "file",
+  connects: false,
   async open(options, listener) {
     const call = new RestCall(options, listener);
     return {
@@ -35,6 +36,7 @@ export const openaiTranscriptionsDriver: LoadDriver = {
 
 export const openaiSpeechDriver: LoadDriver = {
   input: "text",
+  connects: false,
   async open(options, listener): Promise<LoadCall> {
     const call = new RestCall(options, listener);
     let contextId = 0;
