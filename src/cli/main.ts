@@ -7,6 +7,7 @@ import { addBench } from "./commands/bench-load.js";
 import { addCheck, addGraph, addSchema } from "./commands/check.js";
 import { addDemo } from "./commands/demo.js";
 import { addDevices } from "./commands/devices.js";
+import { addKeys } from "./commands/keys.js";
 import { addModels } from "./commands/models.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
@@ -35,6 +36,7 @@ for (const add of [
   addDevices,
   addModels,
   addBench,
+  addKeys,
   addTop,
   addDemo,
   addSchema,
