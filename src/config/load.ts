@@ -7,8 +7,9 @@ import { compile, type Layout, type WiredGraph } from "./compile.js";
 import { draftGraphs, draftModels } from "./drafts.js";
 import type { Plan } from "./plan.js";
 import { ConfigError, type ConfigProblem } from "./problem.js";
+import type { PullPolicy } from "./pull-policy.js";
 import { REAL_REGISTRIES, type Registries } from "./registries.js";
-import type { PullPolicy } from "./schema.js";
+import { isRecord } from "./schema-nav.js";
 import { readModules, readRoutes, readServer, readTop } from "./server.js";
 import { adoptObject, type Environment, parseText, readSource, type Source } from "./source.js";
 import { wire } from "./wiring.js";
@@ -24,6 +25,8 @@ export interface LoadOptions {
   readonly coreCount?: number;
   /** Instead of the configuration's `server.pull`. */
   readonly pull?: PullPolicy;
+  /** What the faces, which stand above this floor, have against the plan's routes, by path. Default: nothing is asked. */
+  readonly routeProblems?: (plan: Plan) => ReadonlyMap<string, string>;
 }
 
 export interface LoadedConfig {
@@ -33,7 +36,7 @@ export interface LoadedConfig {
 
 /**
  * @param source path or file URL of YAML or JSON, or the configuration as an object
- * @throws ConfigError with every problem found. Modules of `modules:` must have been imported before (`moduleUrls`).
+ * @throws ConfigError with every problem found. What it names must have been loaded before (`moduleUrls`, `familiesOf`).
  */
 export function loadConfig(source: string | URL | object, options: LoadOptions = {}): LoadedConfig {
   return load(open(source, options), options);
@@ -65,6 +68,18 @@ export function moduleUrls(source: string | URL | object, options: LoadOptions =
   return urls;
 }
 
+/** The families of a configuration's models, whether there are such or not: load them, then load the configuration. */
+export function familiesOf(source: string | URL | object, options: LoadOptions = {}): readonly string[] {
+  const models = open(source, options).tree.at(["models"]);
+  const reader = new CatalogueReader(options.env ?? process.env);
+  return Object.values(isRecord(models) ? models : {}).flatMap((model) => {
+    if (!isRecord(model)) return [];
+    const { family, catalogue } = model;
+    const entry = typeof catalogue === "string" ? reader.catalogue.find(catalogue.split("@")[0]!) : undefined;
+    return [family, entry?.family].filter((name) => typeof name === "string");
+  });
+}
+
 function open(source: string | URL | object, options: LoadOptions): Source {
   const env = options.env ?? process.env;
   if (typeof source === "string" || source instanceof URL) return readSource(source, env);
@@ -90,6 +105,10 @@ function load(source: Source, options: LoadOptions): LoadedConfig {
   const layout = layOut(source, models, graphs);
   const { baseFolder } = source.tree;
   const plan: Plan = { version: 1, baseFolder, server: server!, ...layout, routes, modules };
+  for (const [path, problem] of options.routeProblems?.(plan) ?? []) {
+    source.problems.add("route-invalid", ["routes", path], problem);
+  }
+  source.problems.throwIfErrors();
   return { plan, warnings: source.problems.warnings() };
 }
 

@@ -10,18 +10,18 @@ import { SyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 import { packageVersion } from "../base/package-root.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
-import { loadConfig, moduleUrls } from "../config/load.js";
+import { loadConfig } from "../config/load.js";
 import type { Plan, PlanWorker } from "../config/plan.js";
 import type { MetaOf } from "../frames/index.js";
 import { createLogger, createMetrics, type Logger, type Metrics } from "../telemetry/index.js";
 import type { Call, Capacity, OpenOptions, Runtime, WorkerStatus } from "./api.js";
 import { CallImpl } from "./call.js";
-import { checkCallOptions } from "./call-options.js";
+import { CallOptions } from "./call-options.js";
 import type { OpenRecord } from "./control.js";
 import { Hub } from "./hub.js";
+import { importNamed } from "./import-named.js";
 import { createLoopStatsBuffer } from "./loop-stats.js";
 import { createMesh, type Mesh } from "./mesh.js";
-import { importModules } from "./modules.js";
 import { observeCall } from "./observe-call.js";
 import { Placement } from "./placement.js";
 import { pullMissingModels } from "./pull-models.js";
@@ -57,7 +57,7 @@ export async function createRuntime(source: string | URL | object, options: Runt
     ...(options.pull === undefined ? {} : { pull: options.pull }),
   };
   // Before the configuration is checked: it names what the modules define.
-  await importModules([...modules, ...moduleUrls(source, reading)]);
+  await importNamed(source, reading, modules);
   const { plan, warnings } = loadConfig(source, reading);
   const server = { ...plan.server, logLevel: options.logLevel ?? plan.server.logLevel };
   const log = options.logger ?? createLogger({ level: server.logLevel, content: server.logContent });
@@ -131,6 +131,7 @@ export class RuntimeImpl implements Runtime {
       throw startFailure(this.plan.workers[failed]!.name, (outcomes[failed] as PromiseRejectedResult).reason);
     }
     this.#isStarted = true;
+    for (const worker of this.#workers) worker.settled();
   }
 
   async open(graphName: string, options: OpenOptions = {}): Promise<Call> {
@@ -140,14 +141,9 @@ export class RuntimeImpl implements Runtime {
       throw new SyrinxError("CALL_GRAPH_UNKNOWN", { graph: graphName, known });
     }
     this.#assertAdmits();
-    const nodes = checkCallOptions(this.plan, graph, options.nodes ?? {});
+    const chosen = new CallOptions(this.plan, graph, options.nodes ?? {});
     const inputRateHz = checkRate(options.inputRateHz ?? GRAPH_RATE_HZ);
     const outputRateHz = options.outputRateHz === undefined ? undefined : checkRate(options.outputRateHz);
-    const optionBytes = Buffer.byteLength(JSON.stringify(nodes));
-    if (optionBytes > LIMITS.priorityPayloadBytes / 2) {
-      const reason = `${optionBytes} bytes are more than ${LIMITS.priorityPayloadBytes / 2}`;
-      throw new SyrinxError("CALL_OPTION_INVALID", { option: "nodes", reason });
-    }
     const slot = this.#freeSlots.shift();
     if (slot === undefined) {
       const limit = this.plan.server.maxCalls;
@@ -162,12 +158,14 @@ export class RuntimeImpl implements Runtime {
       born,
       callId,
       graph,
+      options: chosen,
       edges: this.plan.edges,
       placement,
       inputRateHz,
       inputResampler: inputRateHz === GRAPH_RATE_HZ ? undefined : createResampler(inputRateHz, GRAPH_RATE_HZ),
       createOutputResampler:
         outputRateHz === undefined ? undefined : (fromRateHz) => createResampler(fromRateHz, outputRateHz),
+      reportPlayback: options.reportPlayback ?? false,
       onEvent: options.onEvent,
       onReleased: (released, result) => this.#released(released, result),
       observe: observeCall(this.metricsRegistry, this.plan, graph),
@@ -176,7 +174,7 @@ export class RuntimeImpl implements Runtime {
         queueMicrotask(() => faulty.abort("INTERNAL"));
       },
     });
-    const meta: MetaOf<"open"> = { callId, graph: graph.name, born, placement, options: nodes };
+    const meta: MetaOf<"open"> = { callId, graph: graph.name, born, placement, ...chosen.record };
     this.#calls.set(slot, { call, meta, openedUs: this.#clock.nowUs() });
     this.#hub.admit(call);
     for (const worker of new Set(placement)) {
@@ -275,7 +273,7 @@ export class RuntimeImpl implements Runtime {
   #openCalls(worker: number): OpenRecord[] {
     return [...this.#calls.entries()]
       .filter(([, { meta }]) => meta.placement.includes(worker))
-      .map(([slot, { meta }]) => ({ slot, open: meta }));
+      .map(([slot, { call, meta }]) => ({ slot, open: { ...meta, ...call.options.record } }));
   }
 
   #host(): ConstructorParameters<typeof WorkerHandle>[0]["host"] {

@@ -9,11 +9,12 @@ import type { Identity } from "./access/keys.js";
 import type { Doorkeeper, Visit } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
 import { faceRequestOf } from "./face-request.js";
-import type { FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
-import { errorBody, notFound, pathOf, refuseUpgrade, statusOf } from "./http.js";
+import type { Face, FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
+import { errorBody, notFound, pathOf, refuseUpgrade } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
 import type { Route, Routes } from "./routes.js";
+import { statusOf } from "./status.js";
 import { createUpgrade, type Upgrade } from "./web-socket-server.js";
 
 /** A client that came in. With `refusal`, only to be told why it must leave. */
@@ -26,6 +27,8 @@ export interface Guest {
   readonly messageBytes: number | undefined;
   /** Silence that ends the call, if it is not the server's own. */
   readonly idleTimeoutMs: number | undefined;
+  /** Audio is sent no sooner than so long before it is played. */
+  readonly audioLeadMs: number | undefined;
   readonly refusal: SyrinxError | undefined;
 }
 
@@ -39,7 +42,7 @@ export interface ReceptionSetup {
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
   /** Why nobody may come in now: full, or stopping. */
-  readonly objection: () => SyrinxError | undefined;
+  readonly objection: (face: Face) => SyrinxError | undefined;
   readonly onGuest: (guest: Guest) => void;
 }
 
@@ -81,7 +84,7 @@ export class Reception {
     const whole = faceRequestOf(request, path, route, this.#setup.graphs);
     let visit: Visit;
     try {
-      this.#objectTo(request);
+      this.#objectTo(request, route.face);
       visit = this.#setup.door.admit(whole, route.face.credentialInMessage);
     } catch (error) {
       return this.#refuse(socket, toSyrinxError(error), route, withoutCredentials(whole));
@@ -104,7 +107,7 @@ export class Reception {
     } catch (error) {
       return this.#refuse(socket, toSyrinxError(error), route, seen);
     }
-    const { headers = {}, idleTimeoutMs } = outcome.accepted ? outcome : {};
+    const { headers = {}, idleTimeoutMs, audioLeadMs } = outcome.accepted ? outcome : {};
     // A stranger fills no more memory than anybody may.
     const messageBytes = admission.isStranger ? undefined : face.messageBytes;
     let isAccepted = false;
@@ -114,8 +117,8 @@ export class Reception {
       socket.off("error", dropSocket);
       const refusal = outcome.accepted ? undefined : outcome.error;
       const codec = outcome.createCodec();
-      const guest = { socket: webSocket, codec, face: face.name, admission, messageBytes, idleTimeoutMs, refusal };
-      this.#setup.onGuest(guest);
+      const settings = { messageBytes, idleTimeoutMs, audioLeadMs };
+      this.#setup.onGuest({ socket: webSocket, codec, face: face.name, admission, refusal, ...settings });
     });
     if (!isAccepted) admission.leave();
     return isAccepted;
@@ -141,11 +144,11 @@ export class Reception {
   }
 
   /** Throws whatever forbids any upgrade now. Before the key is looked at: a token is not used up in vain. */
-  #objectTo({ headers }: IncomingMessage): void {
+  #objectTo({ headers }: IncomingMessage, face: Face): void {
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0) {
       throw new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
     }
-    const objection = this.#setup.objection();
+    const objection = this.#setup.objection(face);
     if (objection !== undefined) throw objection;
   }
 
