@@ -21,7 +21,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-node": ["gpu/ort.ts"],
   piscina: ["runtime"],
   comlink: ["runtime"],
-  ws: ["transport", "client"],
+  ws: ["transport", "client", "cli/load/drivers"],
   selfsigned: ["transport/self-signed.ts"],
   pino: ["telemetry"],
   "prom-client": ["telemetry"],
