@@ -41,6 +41,14 @@ function offsetTo(baseNs: bigint): number {
   return offsetUs;
 }
 
+/**
+ * Milliseconds since 1970, with fractions, for stamps that other systems read. Follows the monotonic clock from the start of
+ * the process on: a step of the system's clock since then is not in it.
+ */
+export function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** A clock that only moves when told, for simulations and tests. */
 export class SimulatedClock implements Clock {
   readonly baseNs = 0n;

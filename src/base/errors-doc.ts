@@ -13,6 +13,7 @@ export const ERROR_AREAS: Readonly<Record<string, string>> = {
   INTERNAL: "Defects",
   KEY: "Limits of API keys",
   LLM: "The agent's language model",
+  LOAD: "The load tool",
   MODEL: "Model files",
   MODULE: "Your own modules",
   PROTOCOL: "Messages of the native protocol",

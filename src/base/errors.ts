@@ -8,6 +8,8 @@ import { ACCESS_ERRORS } from "./errors-access.js";
 import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
 import { HTTP_ERRORS } from "./errors-http.js";
+import { LLM_ERRORS } from "./errors-llm.js";
+import { LOAD_ERRORS } from "./errors-load.js";
 import { type ErrorRow, row } from "./errors-row.js";
 
 export type { ErrorRow } from "./errors-row.js";
@@ -107,35 +109,9 @@ export const ERRORS = {
     "{path} gives other answers on {device} than on the CPU: {difference}",
     "Use `device: cpu` for this model. The provider or the driver computes wrong; a newer one may not.",
   ),
-  LLM_GARBAGE: row(
-    "the language model at {url} answered something that is not a chat completion: {reason}",
-    "Check that the agent's baseUrl is an OpenAI-compatible API (usually it ends in /v1).",
-    1011,
-    true,
-  ),
-  LLM_HTTP: row(
-    "the language model at {url} answered with HTTP {status}",
-    "Check the agent's model name and the key in its apiKeyEnv variable; see that server's log.",
-    1011,
-    true,
-  ),
-  LLM_KEY_MISSING: row(
-    "the environment variable {variable} with the language model's key is not set",
-    "Set it before starting, or remove apiKeyEnv from the agent's llm options.",
-  ),
-  LLM_TIMEOUT: row(
-    "the language model at {url} sent no {what} within {timeoutMs} ms",
-    "Raise the agent's firstTokenMs or totalMs, or use a faster model.",
-    1011,
-    true,
-  ),
-  LLM_UNREACHABLE: row(
-    "the language model at {url} cannot be reached: {reason}",
-    "Check the agent's baseUrl and that the server there is running.",
-    1011,
-    true,
-  ),
+  ...LLM_ERRORS,
   ...CATALOGUE_ERRORS,
+  ...LOAD_ERRORS,
   MODEL_FILE_INVALID: row(
     "{path} is not a model this build can load: {reason}",
     "Fetch the file again and compare its sha256 with the model's card.",

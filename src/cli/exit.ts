@@ -10,6 +10,8 @@ export const EXIT = {
   failed: 1,
   /** The command line itself was wrong. */
   usage: 2,
+  /** `bench load` could not keep its own schedule: the figures say nothing about the server. */
+  void: 3,
   /** Stopped by Ctrl-C before it was done. */
   interrupted: 130,
 } as const;

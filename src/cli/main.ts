@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { isSyrinxError } from "../base/errors.js";
 import { packageVersion } from "../base/package-root.js";
+import { addBench } from "./commands/bench-load.js";
 import { addCheck, addGraph, addSchema } from "./commands/check.js";
 import { addDemo } from "./commands/demo.js";
 import { addDevices } from "./commands/devices.js";
@@ -20,7 +21,7 @@ const program = new Command("syrinx")
   .version(packageVersion())
   .addHelpText(
     "after",
-    "\nExit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 130 stopped by Ctrl-C.\n",
+    "\nExit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 the measurement is void, 130 stopped by Ctrl-C.\n",
   )
   .showHelpAfterError("(--help shows how)")
   .exitOverride();
@@ -34,6 +35,7 @@ for (const add of [
   addGraph,
   addDevices,
   addModels,
+  addBench,
   addKeys,
   addTop,
   addDemo,

@@ -25,6 +25,8 @@ export interface LoadOptions {
   readonly coreCount?: number;
   /** Instead of the configuration's `server.pull`. */
   readonly pull?: PullPolicy;
+  /** What the faces, which stand above this floor, have against the plan's routes, by path. Default: nothing is asked. */
+  readonly routeProblems?: (plan: Plan) => ReadonlyMap<string, string>;
 }
 
 export interface LoadedConfig {
@@ -103,6 +105,10 @@ function load(source: Source, options: LoadOptions): LoadedConfig {
   const layout = layOut(source, models, graphs);
   const { baseFolder } = source.tree;
   const plan: Plan = { version: 1, baseFolder, server: server!, ...layout, routes, modules };
+  for (const [path, problem] of options.routeProblems?.(plan) ?? []) {
+    source.problems.add("route-invalid", ["routes", path], problem);
+  }
+  source.problems.throwIfErrors();
   return { plan, warnings: source.problems.warnings() };
 }
 

@@ -5,6 +5,7 @@
 import type { FrameKind } from "../frames/kinds.js";
 import type { SessionSettings } from "../gpu/session-settings.js";
 import type { ModelTask } from "../models/family.js";
+import type { TracingSettings } from "../telemetry/tracing.js";
 import type { ApiKey } from "./api-keys.js";
 
 /** Ends of edges that are not nodes. */
@@ -121,6 +122,8 @@ export interface PlanServer {
   /** What happens to models of the catalogue that are not in the cache. Default: never. */
   readonly pull?: "never" | "missing";
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  /** Where traces go. Absent: nowhere. */
+  readonly telemetry?: TracingSettings;
   /** Transcripts may appear in debug logs. */
   readonly logContent: boolean;
 }

@@ -44,6 +44,7 @@ export const PROBLEM_CODES = {
   "unknown-model": error("A node names a model that is not configured."),
   "unknown-graph": error("A route names a graph that is not configured."),
   "unknown-face": error("A route names a face that this version does not have."),
+  "route-invalid": error("The route's face cannot serve its graph, or refuses the route's options."),
   "unknown-node": error("An input or output names a node that the graph does not have."),
   "missing-model": error("An actor that runs a model was given none."),
   "needless-model": error("An actor that runs no model was given one."),

@@ -105,6 +105,32 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
+const telemetry = z
+  .strictObject({
+    otlp: z
+      .strictObject({
+        endpoint: z
+          .url({ protocol: /^https?$/ })
+          .max(2_000)
+          .optional()
+          .describe("Collector that takes OTLP over HTTP, such as http://localhost:4318. `/v1/traces` is appended."),
+        headersEnv: z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+          .optional()
+          .describe("Name of a variable with headers for it, as `name=value,name=value`, percent-encoded."),
+        sampleRatio: z.number().min(0).max(1).default(1).describe("Share of calls that are traced, each as a whole."),
+        trustIncomingTrace: z
+          .boolean()
+          .default(false)
+          .describe("A client's `traceparent` becomes the parent of its call's span. Otherwise the span links to it."),
+      })
+      .prefault({})
+      .describe("Traces by OpenTelemetry's protocol."),
+  })
+  .prefault({})
+  .describe("What is sent to other systems. Without an endpoint, here or in OTEL_EXPORTER_OTLP_ENDPOINT: nothing.");
+
 const cors = z
   .strictObject({
     origins: z
@@ -132,6 +158,7 @@ export const serverSchema = z
     apiKeys: secretSource.optional(),
     tls: tls.optional(),
     cors: cors.optional(),
+    telemetry,
     allowAnonymous: z
       .boolean()
       .default(false)

@@ -23,6 +23,7 @@ import { readKeys, readTls, refuseLiteralKeys } from "./secrets.js";
 import { parseSection } from "./section.js";
 import type { Environment, Source } from "./source.js";
 import { nearest } from "./suggest.js";
+import { telemetryOf } from "./telemetry.js";
 
 /** Version, unknown keys, keys that must be there. Returns false if the file is no mapping at all. */
 export function readTop(source: Source): boolean {
@@ -79,6 +80,7 @@ export function readServer(source: Source, env: Environment): PlanServer | undef
     ...(config.allowAnonymous ? { allowAnonymous: true } : {}),
     ...(config.tls === undefined ? {} : { tls: readTls(source, config.tls) }),
     ...(config.cors === undefined ? {} : { origins: config.cors.origins }),
+    ...telemetryOf(source, config.telemetry.otlp, env),
     idleTimeoutMs: config.idleTimeoutMs,
     pull: config.pull,
     logLevel: config.log.level,

@@ -133,12 +133,20 @@ export interface ReceiptStage {
   readonly batchSize: number;
 }
 
-/** Where the time of one turn went, from the end of the caller's speech to the first byte of the answer. */
+/**
+ * Where the time of one turn went, from the end of the caller's speech to the answer: the first byte of the reply, or, of a
+ * graph that only listens, the later of the turn's end and its final transcript. A graph without turns has one per final.
+ */
 export interface ReceiptEvent {
   readonly type: "receipt";
   readonly turnIndex: number;
+  /** Of the reply; -1 without one. */
   readonly contextId: number;
-  /** End of speech to first audio byte handed to the client; the stages sum to it within 1 ms. */
+  /** The turn's trace, where traces are collected and this call is one of the sample. 32 hexadecimal digits. */
+  readonly traceId?: string;
+  /** How long the caller spoke, of wall time. Absent if the beginning was not told or is too long ago. */
+  readonly speechMs?: number;
+  /** End of speech to the answer handed to the client; the stages sum to it within 1 ms. */
   readonly totalMs: number;
   readonly stages: readonly ReceiptStage[];
   /** Milliseconds after the end of speech, of wall time. Absent if it did not happen. */
@@ -150,6 +158,8 @@ export interface ReceiptEvent {
     readonly firstTextMs?: number;
     readonly firstPcmMs?: number;
     readonly firstByteSentMs?: number;
+    /** Only of a graph that just listens: the final transcript was handed to the client. */
+    readonly finalSentMs?: number;
   };
 }
 

@@ -44,6 +44,9 @@ const transcript = z.object({
   confidence,
 });
 
+/** Only a final has one: it is the answer that a transcription waits for. */
+const finalTranscript = transcript.extend({ trail });
+
 /** Samples that were lost before this frame, because a ring was full: silence stands in their place. */
 const audioIn = z.object({ gapSamples: z.number().int().optional() });
 const audioOut = z.object({ contextId: z.number().int(), rateHz: z.number().int(), trail });
@@ -142,7 +145,7 @@ export const FRAME_KINDS = {
   vad: { tag: 3, lane: "data", payload: "meta", interruptible: false, meta: vad },
   turn: { tag: 4, lane: "data", payload: "meta", interruptible: false, meta: turn },
   "transcript.partial": { tag: 5, lane: "data", payload: "meta", interruptible: false, meta: transcript },
-  "transcript.final": { tag: 6, lane: "data", payload: "meta", interruptible: false, meta: transcript },
+  "transcript.final": { tag: 6, lane: "data", payload: "meta", interruptible: false, meta: finalTranscript },
   text: { tag: 7, lane: "data", payload: "meta", interruptible: true, meta: text },
   reply: { tag: 8, lane: "data", payload: "meta", interruptible: true, meta: reply },
   alignment: { tag: 9, lane: "data", payload: "meta", interruptible: true, meta: alignment },

@@ -14,6 +14,8 @@ export interface OpenOptions {
   readonly nodes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Whether `playback` events tell how far each reply was heard. Default false. */
   readonly reportPlayback?: boolean;
+  /** The caller's own trace, which the call's is linked to, if traces are collected. What is no `traceparent` is ignored. */
+  readonly trace?: { readonly traceparent: string };
   /**
    * Receives each event as it happens, on the main thread, instead of the iterator. Must not throw and must not block:
    * it is called between two records of a ring.

@@ -5,13 +5,15 @@
 import type { Resampler } from "../audio/resampler.js";
 import { ERRORS, SyrinxError } from "../base/errors.js";
 import type { PlanGraph } from "../config/plan.js";
-import type { AlignmentEvent, CallEvent, ReplyEvent, TranscriptEvent } from "../frames/events.js";
-import type { FrameView, MetaOf, Transcript } from "../frames/index.js";
+import type { AlignmentEvent, CallEvent, ReplyEvent } from "../frames/events.js";
+import type { FrameView, MetaOf } from "../frames/index.js";
 import { STALL_FENCE } from "./call.js";
+import type { HearingFigure } from "./hearing.js";
 import type { Hub, HubCall } from "./hub.js";
+import { InputEvents } from "./input-events.js";
 import { replyNumber } from "./loop-call.js";
 import { PlaybackContext } from "./playback.js";
-import { positionMs, ReceiptBook } from "./receipts.js";
+import { ReceiptBook } from "./receipts.js";
 
 export interface CallEventsSpec {
   readonly call: HubCall;
@@ -19,7 +21,12 @@ export interface CallEventsSpec {
   readonly graph: PlanGraph;
   readonly createOutputResampler: ((fromRateHz: number) => Resampler) | undefined;
   readonly reportPlayback: boolean;
+  /** Kinds that the graph tells its caller. */
+  readonly told: ReadonlySet<string>;
   readonly deliver: (event: CallEvent) => void;
+  readonly measure: (figure: HearingFigure, seconds: number) => void;
+  /** The listener has heard all of this reply, as far as is known. */
+  readonly onHeard: (contextId: number) => void;
   readonly informWorkers: (meta: MetaOf<"interrupt">) => void;
   readonly onClosePassed: (edge: number) => void;
   readonly onFatal: (code: string) => void;
@@ -28,18 +35,36 @@ export interface CallEventsSpec {
 export class CallEvents {
   readonly #spec: CallEventsSpec;
   readonly #book = new ReceiptBook();
+  readonly #input: InputEvents;
   readonly #fenceArrivals = new Map<string, number>();
   #context: PlaybackContext | undefined;
   #resampler: Resampler | undefined;
   /** Samples of the context handed on so far, at the rate that the owner asked for. */
   #outSamples = 0;
-  #isSpeaking = false;
   /** Frames of the reply side that are older than this are dropped: their owner was told that they would not come. */
   #acknowledged: number;
 
   constructor(spec: CallEventsSpec) {
     this.#spec = spec;
     this.#acknowledged = spec.call.born;
+    const { told, deliver, measure } = spec;
+    this.#input = new InputEvents({
+      book: this.#book,
+      told,
+      onlyListens: !spec.graph.hasAgent,
+      nowUs: () => spec.hub.clock.nowUs(),
+      deliver,
+      measure,
+    });
+  }
+
+  finalizeAsked(id: string): void {
+    this.#input.finalizeAsked(id);
+  }
+
+  /** The call ends: nothing more comes of a turn that still waits for its transcript. */
+  ending(): void {
+    this.#input.over();
   }
 
   /** Samples up to this position are on their way. */
@@ -75,9 +100,7 @@ export class CallEvents {
 
   /** True once if speech had begun and not ended: the caller of this ends it. */
   takeOpenSpeech(): boolean {
-    const wasSpeaking = this.#isSpeaking;
-    this.#isSpeaking = false;
-    return wasSpeaking;
+    return this.#input.takeOpenSpeech();
   }
 
   sweep(nowUs: number): void {
@@ -88,6 +111,7 @@ export class CallEvents {
     if (!isComplete) return;
     this.#markReplied(context.turnIndex);
     this.#context = undefined;
+    this.#spec.onHeard(context.contextId);
   }
 
   #tellPlayback(context: PlaybackContext, isComplete: boolean, nowUs: number): void {
@@ -127,17 +151,16 @@ export class CallEvents {
         if (this.#isCurrent(view)) this.#audio(view);
         return;
       case "vad":
-        this.#vad(view);
+        this.#input.vad(view);
         return;
       case "turn":
-        this.#turn(view);
+        this.#input.turn(view);
         return;
       case "transcript.partial":
-        this.#spec.deliver(transcriptEvent(view.meta("transcript.partial"), false));
+        this.#input.partial(view);
         return;
       case "transcript.final":
-        this.#book.transcribed(view.meta("transcript.final").turnIndex, view.enqueuedUs);
-        this.#spec.deliver(transcriptEvent(view.meta("transcript.final"), true));
+        this.#input.final(view);
         return;
       case "text":
         if (this.#isCurrent(view)) this.#text(view);
@@ -172,24 +195,9 @@ export class CallEvents {
     return ((view.generation - this.#acknowledged) | 0) >= 0;
   }
 
-  #vad(view: FrameView): void {
-    const { what, atSample, probability } = view.meta("vad");
-    this.#isSpeaking = what === "start";
-    if (what === "stop") this.#book.vadStopped(view.enqueuedUs);
-    this.#spec.deliver({ type: "vad", what, atMs: positionMs(atSample), probability });
-  }
-
-  #turn(view: FrameView): void {
-    const { what, turnIndex, atSample, confidence, trigger, trail } = view.meta("turn");
-    if (what === "end") this.#isSpeaking = false;
-    if (what === "end") this.#book.turnEnded(turnIndex, atSample, trail ?? []);
-    this.#spec.deliver({ type: "turn", what, turnIndex, atMs: positionMs(atSample), confidence, trigger });
-    if (what === "end" && !this.#spec.graph.hasAgent) this.#receipt(-1, trail, view.dequeuedUs);
-  }
-
   #text(view: FrameView): void {
     const { contextId, text, trail } = view.meta("text");
-    this.#book.replyText(contextId, trail);
+    this.#book.replyText(trail);
     this.#contextOf(contextId, -1).said(text);
     this.#spec.deliver({ type: "text", contextId, text });
   }
@@ -281,6 +289,7 @@ export class CallEvents {
       return;
     }
     this.#fenceArrivals.delete(id);
+    if (reason === "finalize") this.#input.finalized(id);
     if (id === STALL_FENCE || reason === "probe" || reason === "configure") return;
     deliver(reason === "finalize" ? { type: "finalized", id } : { type: "mark", id });
   }
@@ -318,17 +327,4 @@ function replyEvent({ what, contextId, turnIndex, reason, askId }: Omit<MetaOf<"
     ...(reason === undefined ? {} : { reason }),
     ...(askId === undefined ? {} : { askId }),
   };
-}
-
-function transcriptEvent(meta: Transcript, final: boolean): TranscriptEvent {
-  const { segmentId, turnIndex, text, stableChars, confidence } = meta;
-  const words = meta.words.map((word) => ({
-    text: word.text,
-    startMs: positionMs(word.startSample),
-    endMs: positionMs(word.endSample),
-    confidence: word.confidence,
-  }));
-  const startMs = positionMs(meta.startSample);
-  const endMs = positionMs(meta.endSample);
-  return { type: "transcript", final, segmentId, turnIndex, text, stableChars, words, startMs, endMs, confidence };
 }

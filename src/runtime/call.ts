@@ -2,42 +2,19 @@
  * One call on the main thread: PCM in, events out, and the bookkeeping that only main can do: what was heard, what an
  * interruption makes void, when a turn's time is accounted for, when the slot is free again.
  */
-
-import type { Resampler } from "../audio/resampler.js";
 import { reasonOf, SyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 import { FRAME_SAMPLES, GRAPH_RATE_HZ } from "../base/units.js";
-import { EDGE_IN, type PlanEdge, type PlanGraph } from "../config/plan.js";
+import { EDGE_IN, EDGE_OUT } from "../config/plan.js";
 import type { CallEvent } from "../frames/events.js";
 import { encodeMeta, FLAG_GAP, type FrameView, type MetaOf } from "../frames/index.js";
 import type { Call } from "./api.js";
 import { CallEvents } from "./call-events.js";
 import type { CallOptions, NodeOptions } from "./call-options.js";
+import type { CallSpec } from "./call-spec.js";
 import { EventQueue } from "./event-queue.js";
 import type { MutablePcm } from "./frame-writer.js";
-import type { Hub, HubCall } from "./hub.js";
-
-export interface CallSpec {
-  readonly hub: Hub;
-  readonly slot: number;
-  readonly born: number;
-  readonly callId: string;
-  readonly graph: PlanGraph;
-  readonly options: CallOptions;
-  readonly edges: readonly PlanEdge[];
-  /** Worker of each node of the graph, in its node order. */
-  readonly placement: readonly number[];
-  readonly inputRateHz: number;
-  readonly inputResampler: Resampler | undefined;
-  readonly createOutputResampler: ((fromRateHz: number) => Resampler) | undefined;
-  readonly reportPlayback: boolean;
-  readonly onEvent: ((event: CallEvent) => void) | undefined;
-  /** The slot is free: called once, after the `close` event. */
-  readonly onReleased: (call: CallImpl, result: "completed" | "error" | "drained") => void;
-  readonly observe: (event: CallEvent) => void;
-  /** Something is wrong with the owner's `onEvent`: it threw. */
-  readonly onFault: (call: CallImpl, error: unknown) => void;
-}
+import type { HubCall } from "./hub.js";
 
 interface Entrance {
   readonly edge: number;
@@ -90,13 +67,17 @@ export class CallImpl implements Call, HubCall {
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    const toldEdges = spec.edges.filter((edge) => edge.graph === spec.graph.name && edge.to === EDGE_OUT);
     this.#events = new CallEvents({
       call: this,
       hub: spec.hub,
       graph: spec.graph,
       createOutputResampler: spec.createOutputResampler,
       reportPlayback: spec.reportPlayback,
-      deliver: (event) => this.#deliver(event),
+      told: new Set(toldEdges.flatMap((edge) => edge.kinds)),
+      deliver: (event) => this.#deliver(event.type === "receipt" ? spec.account(event) : event),
+      measure: spec.measure,
+      onHeard: spec.onHeard,
       informWorkers: (meta) => this.#toWorkers("interrupt", meta),
       onClosePassed: (edge) => this.#closePassed(edge),
       onFatal: (code) => this.#end("error", code),
@@ -153,6 +134,7 @@ export class CallImpl implements Call, HubCall {
     this.#assertOpen();
     this.#fenceCount++;
     this.#flushResampler();
+    this.#events.finalizeAsked(id);
     this.#broadcast("fence", { id, reason: "finalize" });
     return id;
   }
@@ -311,6 +293,9 @@ export class CallImpl implements Call, HubCall {
   #end(reason: "client" | "error" | "drain" | "idle", code?: string): void {
     if (this.#state === "closed") return;
     const wasGraceful = this.#state === "closing" && reason === "client";
+    this.#events.ending();
+    // Whoever was told the last receipt may have ended the call because of it.
+    if (this.isClosed) return;
     const { hub } = this.#spec;
     // Ends the call on workers where it is still open; where `close` passed, nobody knows the call any more.
     for (const worker of new Set(this.#spec.placement)) {

@@ -38,7 +38,14 @@ export interface OutHost {
   lost(call: LoopCall, kind: FrameKind): void;
 }
 
-const KINDS_WITH_TRAIL: ReadonlySet<FrameKind> = new Set(["audio.out", "vad", "turn", "text", "reply"]);
+const KINDS_WITH_TRAIL: ReadonlySet<FrameKind> = new Set([
+  "audio.out",
+  "vad",
+  "turn",
+  "transcript.final",
+  "text",
+  "reply",
+]);
 
 export class NodeOut implements Out<unknown> {
   readonly #host: OutHost;

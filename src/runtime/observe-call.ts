@@ -10,14 +10,18 @@ const RESULT_OF_REPLY: Readonly<Record<string, TurnResult>> = {
   interrupted: "interrupted",
 };
 
+/** The first model of that task in a graph, by its name in the configuration; `none` without one. */
+export function modelOf(plan: Plan, graph: PlanGraph, task: string): string {
+  const models = graph.nodes.map((index) =>
+    plan.models.find((candidate) => candidate.name === plan.nodes[index]!.model),
+  );
+  return models.find((model) => model?.task === task)?.name ?? "none";
+}
+
 /** One observer per call. Must not throw. */
 export function observeCall(metrics: Metrics, plan: Plan, graph: PlanGraph): (event: CallEvent) => void {
-  const modelOf = (task: string): string =>
-    graph.nodes
-      .map((index) => plan.models.find((model) => model.name === plan.nodes[index]!.model))
-      .find((model) => model?.task === task)?.name ?? "none";
-  const ears = modelOf("stt");
-  const voice = modelOf("tts");
+  const ears = modelOf(plan, graph, "stt");
+  const voice = modelOf(plan, graph, "tts");
   let finals: { readonly words: number }[] = [];
   return (event) => {
     switch (event.type) {
@@ -28,7 +32,7 @@ export function observeCall(metrics: Metrics, plan: Plan, graph: PlanGraph): (ev
         if (event.final) finals.push({ words: event.words.length });
         return;
       case "receipt": {
-        const { sttFinalMs, firstPcmMs, firstTextMs } = event.milestones;
+        const { sttFinalMs, firstPcmMs, firstTextMs, finalSentMs } = event.milestones;
         for (const [index, { words }] of finals.entries()) {
           metrics.sttFinal(
             ears,
@@ -37,6 +41,11 @@ export function observeCall(metrics: Metrics, plan: Plan, graph: PlanGraph): (ev
           );
         }
         finals = [];
+        if (!graph.hasAgent) {
+          if (finalSentMs === undefined) metrics.turnFinished(graph.name, "empty");
+          else metrics.turnFinished(graph.name, "completed", event, "speech_end_to_final_transcript");
+          return;
+        }
         if (firstPcmMs === undefined) return;
         metrics.turnFinished(graph.name, "completed", event);
         if (firstTextMs !== undefined) metrics.ttsFirstAudio(voice, (firstPcmMs - firstTextMs) / 1000);

@@ -5,10 +5,14 @@
  * the frame that ends the turn is queued, taken, computed by one node after another (each leaves a hop in the frame's
  * trail); the first audio reaches main and is handed to the client. The stages are the differences of neighbours in that
  * chain, so they sum to the whole by construction.
+ *
+ * A graph that only listens answers with a verdict and a final transcript: its turn is accounted for when both are there. A
+ * graph without turns has a receipt for each final.
  */
 import { GRAPH_RATE_HZ } from "../base/units.js";
 import type { ReceiptEvent, ReceiptStage } from "../frames/events.js";
-import type { Hop } from "../frames/kinds.js";
+import type { Hop, Transcript } from "../frames/kinds.js";
+import { Speeches } from "./speeches.js";
 
 /** Frames whose arrival is remembered: 20 s of 20 ms frames. Older positions answer with the oldest time known. */
 export const ARRIVALS_KEPT = 1024;
@@ -41,59 +45,105 @@ export class ArrivalLog {
 
 interface OpenTurn {
   readonly turnIndex: number;
+  readonly speechStartUs: number | undefined;
   readonly speechEndUs: number;
   readonly vadStopUs: number | undefined;
-  readonly turnEndUs: number;
-  sttFinalUs: number | undefined;
+  readonly turnEndUs: number | undefined;
+  final: Final | undefined;
+  /** How the verdict came about; taken by main and handed on at these times. */
   readonly trail: readonly Hop[];
+  readonly takenUs: number;
+  readonly sentUs: number;
   firstTokenUs: number | undefined;
-  contextId: number;
+}
+
+interface Final {
+  readonly turnIndex: number;
+  readonly writtenUs: number;
+  readonly sentUs: number;
 }
 
 export class ReceiptBook {
   readonly arrivals = new ArrivalLog();
+  readonly #speeches = new Speeches();
+  #turnStartUs: number | undefined;
   #vadStopUs: number | undefined;
-  #lastFinal: { readonly turnIndex: number; readonly writtenUs: number } | undefined;
+  #lastFinal: Final | undefined;
   #turn: OpenTurn | undefined;
 
-  vadStopped(writtenUs: number): void {
+  vadStarted(atSample: number): void {
+    this.#speeches.began(atSample, this.arrivals.timeOf(atSample));
+  }
+
+  vadStopped(atSample: number, writtenUs: number): void {
     this.#vadStopUs = writtenUs;
+    this.#speeches.stopped(atSample, writtenUs);
+  }
+
+  turnStarted(atSample: number): void {
+    this.#turnStartUs = this.arrivals.timeOf(atSample);
   }
 
   /** A final transcript of that turn. Comes from another worker than the turn's end, so either may be the first. */
-  transcribed(turnIndex: number, writtenUs: number): void {
-    if (this.#turn?.turnIndex === turnIndex) this.#turn.sttFinalUs = writtenUs;
-    else this.#lastFinal = { turnIndex, writtenUs };
+  transcribed(turnIndex: number, writtenUs: number, sentUs: number): void {
+    const final = { turnIndex, writtenUs, sentUs };
+    if (this.#turn?.turnIndex === turnIndex) this.#turn.final = final;
+    else this.#lastFinal = final;
   }
 
   /** The verdict that a turn ended. `atSample` is where its speech ended. */
-  turnEnded(turnIndex: number, atSample: number, trail: readonly Hop[]): void {
+  turnEnded(turnIndex: number, atSample: number, trail: readonly Hop[], takenUs: number, sentUs: number): void {
     const verdict = trail.at(-1);
     if (verdict === undefined) return;
     const speechEndUs = Math.min(this.arrivals.timeOf(atSample) ?? verdict.enqueuedUs, trail[0]!.enqueuedUs);
     this.#turn = {
       turnIndex,
+      speechStartUs: this.#turnStartUs,
       speechEndUs,
       vadStopUs: this.#vadStopUs,
       turnEndUs: verdict.emittedUs,
-      sttFinalUs: this.#lastFinal?.turnIndex === turnIndex ? this.#lastFinal.writtenUs : undefined,
+      final: this.#lastFinal?.turnIndex === turnIndex ? this.#lastFinal : undefined,
       trail,
+      takenUs,
+      sentUs,
       firstTokenUs: undefined,
-      contextId: -1,
     };
+    this.#turnStartUs = undefined;
     this.#vadStopUs = undefined;
     this.#lastFinal = undefined;
   }
 
-  replyText(contextId: number, trail: readonly Hop[] | undefined): void {
+  /** A final transcript where there are no turns: a turn of its own. `undefined` without a trail. */
+  finalAlone(final: Transcript, writtenUs: number, takenUs: number, sentUs: number): ReceiptEvent | undefined {
+    const { turnIndex, words, endSample, trail = [] } = final;
+    const first = trail[0];
+    if (first === undefined) return undefined;
+    const speech = this.#speeches.take(endSample);
+    // Without a voice detector's word, the recogniser's.
+    const speechEnd = speech?.stop?.atSample ?? words.at(-1)?.endSample ?? endSample;
+    this.#turn = {
+      turnIndex,
+      speechStartUs: speech?.startUs,
+      speechEndUs: Math.min(this.arrivals.timeOf(speechEnd) ?? first.enqueuedUs, first.enqueuedUs),
+      vadStopUs: speech?.stop?.writtenUs,
+      turnEndUs: undefined,
+      final: { turnIndex, writtenUs, sentUs },
+      trail,
+      takenUs,
+      sentUs,
+      firstTokenUs: undefined,
+    };
+    return this.#finish(-1, trail, takenUs, sentUs, "final");
+  }
+
+  replyText(trail: readonly Hop[] | undefined): void {
     if (this.#turn === undefined || this.#turn.firstTokenUs !== undefined) return;
-    this.#turn.contextId = contextId;
     this.#turn.firstTokenUs = trail?.at(-1)?.emittedUs;
   }
 
   /** The first audio of the turn's reply was handed on. Closes the turn; `undefined` if none was open. */
   firstAudio(contextId: number, trail: readonly Hop[], takenUs: number, sentUs: number): ReceiptEvent | undefined {
-    return this.#finish(contextId, trail, takenUs, sentUs, true);
+    return this.#finish(contextId, trail, takenUs, sentUs, "audio");
   }
 
   /** The turn ends without audio: no answer, or nobody to answer. */
@@ -104,11 +154,21 @@ export class ReceiptBook {
     sentUs: number,
   ): ReceiptEvent | undefined {
     const hops = trail !== undefined && trail.length > 0 ? trail : this.#turn?.trail;
-    return hops === undefined ? undefined : this.#finish(contextId, hops, takenUs, sentUs, false);
+    return hops === undefined ? undefined : this.#finish(contextId, hops, takenUs, sentUs, "nothing");
   }
 
-  get hasOpenTurn(): boolean {
-    return this.#turn !== undefined;
+  /**
+   * Of a graph that only listens: the open turn, if all that it waits for is there.
+   * @param final the transcript that has just been handed on, if that is why
+   * @param isOver nothing more will come: the turn is closed as it is.
+   */
+  listened(final: Transcript | undefined, takenUs: number, sentUs: number, isOver: boolean): ReceiptEvent | undefined {
+    const turn = this.#turn;
+    if (turn === undefined) return undefined;
+    const isLast = final !== undefined && final.turnIndex === turn.turnIndex && (final.trail?.length ?? 0) > 0;
+    if (isLast) return this.#finish(-1, final.trail!, takenUs, sentUs, "final");
+    if (turn.final === undefined && !isOver) return undefined;
+    return this.#finish(-1, turn.trail, turn.takenUs, turn.sentUs, "final");
   }
 
   #finish(
@@ -116,13 +176,14 @@ export class ReceiptBook {
     trail: readonly Hop[],
     takenUs: number,
     sentUs: number,
-    hasAudio: boolean,
+    answer: "audio" | "final" | "nothing",
   ): ReceiptEvent | undefined {
     const turn = this.#turn;
     const first = trail[0];
     if (turn === undefined || first === undefined) return undefined;
     this.#turn = undefined;
-    const stages: ReceiptStage[] = [stage("endpointing", 0, 0, 0, toMs(first.enqueuedUs - turn.speechEndUs), 0)];
+    const speechEndUs = Math.min(turn.speechEndUs, first.enqueuedUs);
+    const stages: ReceiptStage[] = [stage("endpointing", 0, 0, 0, toMs(first.enqueuedUs - speechEndUs), 0)];
     let leftUs = first.enqueuedUs;
     for (const hop of trail) {
       const queueMs = toMs(hop.dequeuedUs - leftUs);
@@ -132,22 +193,26 @@ export class ReceiptBook {
     }
     stages.push(stage("egress", toMs(takenUs - leftUs), 0, toMs(sentUs - takenUs), 0, 1));
     const since = (us: number | undefined): number | undefined =>
-      us === undefined ? undefined : toMs(us - turn.speechEndUs);
+      us === undefined ? undefined : toMs(us - speechEndUs);
     const last = trail.at(-1)!;
+    const hasAudio = answer === "audio";
+    const { speechStartUs } = turn;
     return {
       type: "receipt",
       turnIndex: turn.turnIndex,
       contextId,
-      totalMs: toMs(sentUs - turn.speechEndUs),
+      ...(speechStartUs === undefined ? {} : { speechMs: Math.max(0, toMs(speechEndUs - speechStartUs)) }),
+      totalMs: toMs(sentUs - speechEndUs),
       stages,
       milestones: withoutUndefined({
         vadStopMs: since(turn.vadStopUs),
         turnEndMs: since(turn.turnEndUs),
-        sttFinalMs: since(turn.sttFinalUs),
+        sttFinalMs: since(turn.final?.writtenUs),
         firstTokenMs: since(turn.firstTokenUs),
         firstTextMs: hasAudio ? since(last.enqueuedUs) : undefined,
         firstPcmMs: hasAudio ? since(last.emittedUs) : undefined,
         firstByteSentMs: hasAudio ? since(sentUs) : undefined,
+        finalSentMs: answer === "final" ? since(turn.final?.sentUs) : undefined,
       }),
     };
   }

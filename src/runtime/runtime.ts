@@ -13,7 +13,7 @@ import { GRAPH_RATE_HZ } from "../base/units.js";
 import { loadConfig } from "../config/load.js";
 import type { Plan, PlanWorker } from "../config/plan.js";
 import type { MetaOf } from "../frames/index.js";
-import { createLogger, createMetrics, type Logger, type Metrics } from "../telemetry/index.js";
+import { createLogger, createMetrics, type Logger, type Metrics, type Tracing } from "../telemetry/index.js";
 import type { Call, Capacity, OpenOptions, Runtime, WorkerStatus } from "./api.js";
 import { CallImpl } from "./call.js";
 import { CallOptions } from "./call-options.js";
@@ -22,9 +22,9 @@ import { Hub } from "./hub.js";
 import { importNamed } from "./import-named.js";
 import { createLoopStatsBuffer } from "./loop-stats.js";
 import { createMesh, type Mesh } from "./mesh.js";
-import { observeCall } from "./observe-call.js";
 import { Placement } from "./placement.js";
 import { pullMissingModels } from "./pull-models.js";
+import { startTracing, watchCall } from "./watch-call.js";
 import { type WatchSpec, watchRings, watchWorker } from "./watch-runtime.js";
 import { startFailure, WorkerHandle } from "./worker-handle.js";
 
@@ -92,6 +92,7 @@ export class RuntimeImpl implements Runtime {
   #drained: Promise<void> | undefined;
   #failure: string | undefined;
   #isStarted = false;
+  #tracing: Tracing | undefined;
 
   constructor(plan: Plan, log: Logger, resourceLimits: ResourceLimits | undefined) {
     this.plan = plan;
@@ -124,6 +125,7 @@ export class RuntimeImpl implements Runtime {
 
   /** Starts all workers at once. Internal: `createRuntime` calls it. */
   async start(): Promise<void> {
+    this.#tracing = await startTracing(this.plan, this.log, this.metricsRegistry);
     const outcomes = await Promise.allSettled(this.#workers.map((worker) => worker.start()));
     const failed = outcomes.findIndex((outcome) => outcome.status === "rejected");
     if (failed >= 0) {
@@ -168,7 +170,7 @@ export class RuntimeImpl implements Runtime {
       reportPlayback: options.reportPlayback ?? false,
       onEvent: options.onEvent,
       onReleased: (released, result) => this.#released(released, result),
-      observe: observeCall(this.metricsRegistry, this.plan, graph),
+      ...watchCall(this, this.#tracing, { callId, graph, traceparent: options.trace?.traceparent }),
       onFault: (faulty, error) => {
         this.log.error({ callId, reason: String(error) }, "event consumer failed");
         queueMicrotask(() => faulty.abort("INTERNAL"));
@@ -242,7 +244,7 @@ export class RuntimeImpl implements Runtime {
     }
     for (const { call } of [...this.#calls.values()]) call.drained();
     this.#hub.flush();
-    await this.#stopWorkers();
+    await Promise.all([this.#stopWorkers(), this.#tracing?.close()]);
   }
 
   async #stopWorkers(): Promise<void> {

@@ -2,6 +2,8 @@
  * One thread of a worker. It loads its code and opens its model as it begins, and serves when it is asked to start: so a
  * successor loads while its predecessor ends, and a standby has loaded long before. Main thread.
  */
+// On main, before any thread of it can load ONNX Runtime: see there.
+import "../gpu/no-telemetry.js";
 import { MessageChannel, type ResourceLimits, Worker } from "node:worker_threads";
 import { reasonOf } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";

@@ -17,4 +17,6 @@ export {
   StatsReader,
   StatsWriter,
 } from "./stats-slab.js";
+export { type CallTrace, createTracing, type Tracing, type TracingSettings } from "./tracing.js";
+export type { TurnRecord } from "./turn-spans.js";
 export { NODE_STATS, nodeSection, WORKER_SECTION, WORKER_STATS, workerSections } from "./worker-stats.js";

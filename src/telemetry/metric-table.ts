@@ -26,6 +26,12 @@ const PROCESS = {
   ),
   ready: main("gauge", "1", {}, "1 while every model is warm and every worker runs: what /readyz says."),
   draining: main("gauge", "1", {}, "1 from the beginning of a drain."),
+  trace_spans_total: main(
+    "counter",
+    "1",
+    { result: ["exported", "export_failed", "queue_full"] },
+    "Spans of traces, by what became of them; all 0 without an endpoint.",
+  ),
   log_lines_dropped_total: main(
     "counter",
     "lines",
@@ -112,8 +118,8 @@ const TRANSPORT = {
 const TURNS = {
   turn_latency_seconds: timed(
     "TURN",
-    { graph: GRAPH, kind: ["speech_end_to_first_audio"] },
-    "From the end of the caller's speech to the first byte of the reply's audio.",
+    { graph: GRAPH, kind: ["speech_end_to_first_audio", "speech_end_to_final_transcript"] },
+    "From the end of the caller's speech to the first byte of the reply's audio, or, of a graph that only listens, to verdict and transcript.",
   ),
   turn_stage_seconds: timed(
     "TURN",
@@ -150,6 +156,26 @@ const MODELS = {
   ),
   model_load_seconds: main("gauge", "seconds", OF_MODEL, "Time to load and warm the model."),
   stt_final_delay_seconds: timed("TURN", OF_MODEL, "From the end of speech to the final transcript."),
+  first_partial_seconds: timed(
+    "TURN",
+    OF_MODEL,
+    "From the arrival of the first sample that the voice detector calls speech to the first transcript with text.",
+  ),
+  partial_lag_seconds: timed(
+    "TURN",
+    OF_MODEL,
+    "From the arrival of the last word's last sample to the partial transcript that has it.",
+  ),
+  final_after_endpoint_seconds: timed(
+    "TURN",
+    OF_MODEL,
+    "From the server's own verdict (end of the turn; without turns, end of speech) to the final transcript; 0 if that was there before.",
+  ),
+  final_after_finalize_seconds: timed(
+    "TURN",
+    OF_MODEL,
+    "From a client's request to finalize to the last final transcript that it brought.",
+  ),
   stt_words_total: main("counter", "words", OF_MODEL, "Words in final transcripts."),
   llm_ttft_seconds: timed("LLM", OF_LLM, "From the request to the first token."),
   llm_requests_total: main(

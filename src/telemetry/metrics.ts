@@ -21,6 +21,9 @@ export type WorkerState = LabelsOf<"worker_state">["state"];
 type Direction = LabelsOf<"ws_messages_total">["direction"];
 type Initiator = LabelsOf<"ws_close_total">["initiator"];
 
+/** Delays of a recogniser that main can measure exactly. */
+export type HearingFigure = "first_partial" | "partial_lag" | "final_after_endpoint" | "final_after_finalize";
+
 /** The part of a turn's receipt that is counted; the receipt event has this shape. */
 export interface TurnFigures {
   readonly totalMs: number;
@@ -126,6 +129,10 @@ export class Metrics {
     });
   }
 
+  spans(result: LabelsOf<"trace_spans_total">["result"], count: number): void {
+    this.#main.add("trace_spans_total", { result }, count);
+  }
+
   readiness(isReady: boolean): void {
     this.#main.set("ready", {}, Number(isReady));
   }
@@ -149,11 +156,15 @@ export class Metrics {
     this.#main.add("admission_rejected_total", { reason: rejectReason(reason) });
   }
 
-  /** @param figures absent if the turn had no reply: then there is no latency to count. */
-  turnFinished(graph: string, result: TurnResult, figures?: TurnFigures): void {
+  /** @param figures absent if the turn had no answer: then there is no latency to count. */
+  turnFinished(
+    graph: string,
+    result: TurnResult,
+    figures?: TurnFigures,
+    kind: LabelsOf<"turn_latency_seconds">["kind"] = "speech_end_to_first_audio",
+  ): void {
     this.#main.add("turns_total", { graph, result });
     if (figures === undefined) return;
-    const kind = "speech_end_to_first_audio";
     this.#main.observe("turn_latency_seconds", { graph, kind }, figures.totalMs / 1000);
     for (const { stage, queueMs, batchWaitMs, computeMs, waitMs } of figures.stages) {
       const seconds = (queueMs + batchWaitMs + computeMs + waitMs) / 1000;
@@ -192,6 +203,11 @@ export class Metrics {
   sttFinal(model: string, wordCount: number, delaySeconds?: number): void {
     this.#main.add("stt_words_total", { model }, wordCount);
     if (delaySeconds !== undefined) this.#main.observe("stt_final_delay_seconds", { model }, delaySeconds);
+  }
+
+  /** @param figure as peers name it; docs/METRICS.md says from where to where each is measured. */
+  heard(model: string, figure: HearingFigure, seconds: number): void {
+    this.#main.observe(`${figure}_seconds`, { model }, seconds);
   }
 
   llmFirstToken(provider: string, model: string, seconds: number): void {

@@ -4,6 +4,7 @@ import { TLSSocket } from "node:tls";
 import { EDGE_OUT, type Plan } from "../config/plan.js";
 import type { FrameKind } from "../frames/kinds.js";
 import type { FaceRequest, GraphFacts, GraphWiring } from "./faces/face.js";
+import { takeReceiptsWish } from "./receipt-message.js";
 import type { Route } from "./routes.js";
 
 /** What faces may know of each graph of a plan, by name. */
@@ -53,11 +54,13 @@ export function faceRequestOf(
     headers[name] = Array.isArray(value) ? value.join(", ") : value;
   }
   const subprotocols = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+  const query = new URLSearchParams((request.url ?? "").slice(path.length + 1));
+  const asksForReceipts = route.face.offersReceipts === true && takeReceiptsWish(query);
   return {
     requestId: randomUUID(),
     method: request.method ?? "GET",
     path,
-    query: new URLSearchParams((request.url ?? "").slice(path.length + 1)),
+    query,
     headers,
     subprotocols: subprotocols.filter((name) => name !== ""),
     isEncrypted: request.socket instanceof TLSSocket,
@@ -65,5 +68,6 @@ export function faceRequestOf(
     graphs: route.anyGraph || route.graph === undefined ? [...facts.keys()] : [route.graph],
     facts,
     options: route.options,
+    wantsReceipts: asksForReceipts || route.receipts,
   };
 }

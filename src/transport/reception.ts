@@ -13,6 +13,7 @@ import type { Face, FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./fa
 import { errorBody, notFound, pathOf, refuseUpgrade } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
+import { withReceipts } from "./receipt-message.js";
 import type { Route, Routes } from "./routes.js";
 import { statusOf } from "./status.js";
 import { createUpgrade, type Upgrade } from "./web-socket-server.js";
@@ -29,6 +30,8 @@ export interface Guest {
   readonly idleTimeoutMs: number | undefined;
   /** Audio is sent no sooner than so long before it is played. */
   readonly audioLeadMs: number | undefined;
+  /** Of its upgrade request, credentials removed. */
+  readonly headers: FaceRequest["headers"];
   readonly refusal: SyrinxError | undefined;
 }
 
@@ -116,8 +119,8 @@ export class Reception {
       isAccepted = true;
       socket.off("error", dropSocket);
       const refusal = outcome.accepted ? undefined : outcome.error;
-      const codec = outcome.createCodec();
-      const settings = { messageBytes, idleTimeoutMs, audioLeadMs };
+      const codec = seen.wantsReceipts ? withReceipts(outcome.createCodec()) : outcome.createCodec();
+      const settings = { messageBytes, idleTimeoutMs, audioLeadMs, headers: seen.headers };
       this.#setup.onGuest({ socket: webSocket, codec, face: face.name, admission, refusal, ...settings });
     });
     if (!isAccepted) admission.leave();

@@ -1,7 +1,8 @@
+import { z } from "zod";
 import { reasonOf, SyrinxError } from "../base/errors.js";
-import type { Plan } from "../config/plan.js";
+import type { Plan, PlanRoute } from "../config/plan.js";
 import { graphFactsOf, graphWiringOf } from "./face-request.js";
-import type { Face } from "./faces/face.js";
+import type { Face, GraphFacts } from "./faces/face.js";
 import { FACES } from "./faces/registry.js";
 
 export interface Route {
@@ -10,6 +11,8 @@ export interface Route {
   readonly graph: string | undefined;
   /** The client may name any graph of the configuration. */
   readonly anyGraph: boolean;
+  /** Every client gets receipts, of a face that offers them. */
+  readonly receipts: boolean;
   /** Checked by the face. */
   readonly options: unknown;
 }
@@ -28,38 +31,49 @@ export function findRoute(routes: Routes, path: string): Route | undefined {
 
 /** Throws ROUTE_INVALID. */
 export function buildRoutes(plan: Plan, faces: ReadonlyMap<string, Face> = FACES): Routes {
-  const routes = new Map<string, Route>();
   const facts = graphFactsOf(plan);
+  const routes = new Map<string, Route>();
   for (const wanted of plan.routes) {
-    const route = routeOf(faces, wanted, wanted.graph);
-    const graph = facts.get(wanted.graph);
-    const problem = graph === undefined ? undefined : route.face.lacks?.(graph, graphWiringOf(plan, graph.name));
-    if (problem !== undefined) throw new SyrinxError("ROUTE_INVALID", { path: wanted.path, problem });
+    const route = buildRoute(plan, wanted, facts, faces);
+    if (typeof route === "string") throw new SyrinxError("ROUTE_INVALID", { path: wanted.path, problem: route });
     routes.set(wanted.path, route);
   }
   return routes;
 }
 
-interface Wanted {
-  readonly path: string;
-  readonly face: string;
-  readonly options: Readonly<Record<string, unknown>>;
+/** What is wrong with each route for which `buildRoutes` would throw, by path. */
+export function routeProblems(plan: Plan): ReadonlyMap<string, string> {
+  const facts = graphFactsOf(plan);
+  const problems = new Map<string, string>();
+  for (const wanted of plan.routes) {
+    const route = buildRoute(plan, wanted, facts, FACES);
+    if (typeof route === "string") problems.set(wanted.path, route);
+  }
+  return problems;
 }
 
-function routeOf(
+/** A route, or what is wrong with it. */
+function buildRoute(
+  plan: Plan,
+  { face: name, graph, options }: PlanRoute,
+  facts: ReadonlyMap<string, GraphFacts>,
   faces: ReadonlyMap<string, Face>,
-  { path, face: name, options }: Wanted,
-  graph: string | undefined,
-): Route {
+): Route | string {
   const face = faces.get(name);
-  if (face === undefined) {
-    const problem = `there is no face ${name}; there are ${[...faces.keys()].join(", ")}`;
-    throw new SyrinxError("ROUTE_INVALID", { path, problem });
-  }
+  if (face === undefined) return `there is no face ${name}; there are ${[...faces.keys()].join(", ")}`;
+  const of = facts.get(graph);
+  const lack = of === undefined ? undefined : face.lacks?.(of, graphWiringOf(plan, graph));
+  if (lack !== undefined) return lack;
+  const { anyGraph = false, receipts = false, ...ofFace } = options;
+  if (typeof receipts !== "boolean") return "options.receipts: true or false";
+  if (receipts && face.offersReceipts !== true) return `options.receipts: the face ${name} does not offer them`;
   try {
-    const { anyGraph = false, ...ofFace } = options;
-    return { face, graph, anyGraph: anyGraph === true, options: face.parseOptions(ofFace) };
+    return { face, graph, anyGraph: anyGraph === true, receipts, options: face.parseOptions(ofFace) };
   } catch (error) {
-    throw new SyrinxError("ROUTE_INVALID", { path, problem: reasonOf(error) }, error);
+    return error instanceof z.ZodError ? error.issues.map(issueText).join("; ") : reasonOf(error);
   }
+}
+
+function issueText({ path, message }: z.core.$ZodIssue): string {
+  return `${["options", ...path].join(".")}: ${message}`;
 }

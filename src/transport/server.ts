@@ -19,6 +19,7 @@ import { noMetrics, type TransportMetrics } from "./metrics.js";
 import { type Guest, Reception } from "./reception.js";
 import { RestDesk } from "./rest/rest-desk.js";
 import { buildRoutes, type Routes } from "./routes.js";
+import { linkedTo } from "./trace-link.js";
 
 export interface ServerOptions {
   readonly logger?: Logger;
@@ -263,9 +264,9 @@ class CallServer implements RunningServer {
     return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
   }
 
-  #admit({ socket, codec, face, admission, refusal, messageBytes, idleTimeoutMs, audioLeadMs }: Guest): void {
+  #admit({ socket, codec, face, admission, refusal, headers, messageBytes, idleTimeoutMs, audioLeadMs }: Guest): void {
     const connection: Connection = new Connection({
-      runtime: this.#runtime,
+      runtime: linkedTo(this.#runtime, headers),
       socket,
       codec,
       face,

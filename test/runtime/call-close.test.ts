@@ -42,6 +42,9 @@ function closingCall(clock: SimulatedClock): { call: CallImpl; events: CallEvent
     onReleased: () => {},
     reportPlayback: false,
     observe: () => {},
+    account: (receipt) => receipt,
+    measure: () => {},
+    onHeard: () => {},
     onFault: () => {},
   });
   return { call, events };

@@ -18,6 +18,7 @@ const COMMANDS = [
   "graph",
   "devices",
   "models",
+  "bench",
   "keys",
   "demo",
   "schema",
@@ -51,7 +52,7 @@ describe("the command line", { timeout: 150_000, concurrency: 2 }, () => {
     const { code, stdout } = await cli(["--help"]);
     assert.equal(code, 0);
     for (const command of COMMANDS) assert.match(stdout, new RegExp(`^  ${command}\\b`, "m"));
-    assert.match(stdout, /Exit codes: 0 .* 1 .* 2 .* 130/);
+    assert.match(stdout, /Exit codes: 0 .* 1 .* 2 .* 3 .* 130/);
   });
 
   test("`--version` is the package's", async () => {

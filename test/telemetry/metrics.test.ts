@@ -55,6 +55,9 @@ function useAll(metrics: Metrics): void {
   metrics.audioOut("voice", 0.02);
   metrics.audioLost("assistant", 0.1);
   metrics.sttFinal("ears", 4, 0.08);
+  for (const figure of ["first_partial", "partial_lag", "final_after_endpoint", "final_after_finalize"] as const) {
+    metrics.heard("ears", figure, 0.1);
+  }
   metrics.llmFirstToken("echo", "none", 0.01);
   metrics.llmFinished("echo", "none", "ok");
   metrics.ttsFirstAudio("voice", 0.09);
@@ -64,12 +67,14 @@ function useAll(metrics: Metrics): void {
   metrics.connectionOpened("native");
   metrics.connectionClosed("native", 1000, "client");
   metrics.handshake("ok", 0.003);
+  metrics.request("openai-speech", 200, 0.1);
   metrics.message("in", "audio", 640);
   metrics.slowClient("close");
   metrics.fastClient("pause");
   metrics.protocolError("INTERNAL");
   metrics.audioDiscarded(640);
   metrics.bufferedBytes(100);
+  metrics.request("native", 200, 0.02);
   metrics.watchLog(() => ({ suppressedCount: 2, droppedCount: 1 }));
   watched(metrics, "ears/0");
   const reading = { fillBytes: 1, highWaterBytes: 2, capacityBytes: 3, droppedCount: 4 };

@@ -32,13 +32,14 @@ async function check(config: string, options: { readonly json?: boolean }): Prom
 async function problemsOf(config: string): Promise<readonly ConfigProblem[]> {
   const { checkConfig } = await import("../../config/index.js");
   const { importNamed } = await import("../../runtime/import-named.js");
+  const { routeProblems } = await import("../../transport/routes.js");
   try {
     await importNamed(config);
   } catch (error) {
     if (isSyrinxError(error) && error.code === "CONFIG_INVALID") return checkConfig(config).problems;
     throw error;
   }
-  return checkConfig(config).problems;
+  return checkConfig(config, { routeProblems }).problems;
 }
 
 export function addGraph(program: Command): void {

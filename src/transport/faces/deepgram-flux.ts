@@ -13,6 +13,7 @@ import type { GraphFacts, GraphWiring, SocketFace } from "./face.js";
 export const deepgramFlux: SocketFace = {
   name: "deepgram-flux",
   parseOptions: (options) => z.strictObject({}).parse(options),
+  offersReceipts: true,
   lacks: lacksForTurns,
   refusal: deepgramRefusal,
   messageBytes: LISTEN_MESSAGE_BYTES,

@@ -21,6 +21,7 @@ export const deepgramListen: SocketFace = {
   lacks: lacksForListening,
   refusal: deepgramRefusal,
   messageBytes: LISTEN_MESSAGE_BYTES,
+  offersReceipts: true,
   negotiate(request, server) {
     try {
       const { requestId } = request;

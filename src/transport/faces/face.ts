@@ -63,6 +63,8 @@ export interface FaceRequest {
   readonly facts: ReadonlyMap<string, GraphFacts>;
   /** The route's options, as `Face.parseOptions` returned them. */
   readonly options: unknown;
+  /** The client, or its route, asked for receipts, and the face offers them. */
+  readonly wantsReceipts?: boolean;
 }
 
 /** Facts about the server that a face may tell. */
@@ -96,6 +98,8 @@ export interface Face {
   refusal?(error: SyrinxError, request: FaceRequest): HttpAnswer;
   /** Bytes of one WebSocket message, where the protocol's clients send more than TRANSPORT_LIMITS.messageBytes. */
   readonly messageBytes?: number;
+  /** Clients may ask for receipts, which this protocol has no word for: see `receipt-message.ts`. Its WebSocket speaks JSON. */
+  readonly offersReceipts?: true;
 }
 
 /** A face with a WebSocket. */

@@ -22,6 +22,7 @@ const KEYTERMS_MAX = 100;
 export const openaiTranscriptions: Face = {
   name: "openai-transcriptions",
   parseOptions: (options) => routeOptions.parse(options),
+  offersReceipts: true,
   lacks: lacksRecogniser,
   refusal: openaiRefusal,
   rest: { methods: ["POST"], job: (request, body) => jobOf(request, formOf(body), "transcribe") },
@@ -30,6 +31,7 @@ export const openaiTranscriptions: Face = {
 export const openaiTranslations: Face = {
   name: "openai-translations",
   parseOptions: (options) => routeOptions.parse(options),
+  offersReceipts: true,
   lacks: lacksRecogniser,
   refusal: openaiRefusal,
   rest: {

@@ -15,4 +15,6 @@ export interface JobTools {
   readonly room: BodyRoom;
   /** Of the client's key; it has the job's first call. */
   readonly lease: Lease;
+  /** The client asked where the time goes. */
+  readonly wantsReceipts: boolean;
 }

@@ -12,6 +12,7 @@ import type { RestBody, RestJob, RestSide, Tickets } from "../faces/rest.js";
 import type { TransportLimits } from "../limits.js";
 import type { TransportMetrics } from "../metrics.js";
 import type { Route } from "../routes.js";
+import { linkedTo } from "../trace-link.js";
 import { discardBody, readBody } from "./body.js";
 import { Exchange } from "./exchange.js";
 import type { JobTools } from "./job-tools.js";
@@ -136,7 +137,9 @@ export class RestDesk {
     const { runtime, limits, clock, door } = this.#setup;
     // Whoever comes by HTTP has shown its key, or needs none.
     const lease = door.enter(visit.identity!);
-    const tools: JobTools = { runtime, limits, clock, lease, room, jobs: this.#jobs };
+    const { headers, wantsReceipts = false } = visit.request;
+    const linked = linkedTo(runtime, headers);
+    const tools: JobTools = { runtime: linked, limits, clock, lease, room, jobs: this.#jobs, wantsReceipts };
     try {
       if (job.kind === "speak") await runSpeak(job, exchange, tools);
       else await runTranscribe(job, exchange, tools);

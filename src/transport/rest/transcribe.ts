@@ -1,6 +1,7 @@
 import { GRAPH_RATE_HZ } from "../../base/units.js";
-import type { TranscriptEvent } from "../../frames/events.js";
+import type { ReceiptEvent, TranscriptEvent } from "../../frames/events.js";
 import type { TranscribeJob, TranscriptionCodec } from "../faces/rest.js";
+import { serverTiming } from "../receipt-message.js";
 import { DrivenCall, type HeardEvent } from "./driven-call.js";
 import type { Exchange } from "./exchange.js";
 import type { JobTools } from "./job-tools.js";
@@ -27,7 +28,7 @@ export async function runTranscribe(job: TranscribeJob, exchange: Exchange, tool
   } finally {
     for (const call of calls) call.abort();
   }
-  answer.end(durationMs);
+  answer.end(durationMs, tools.wantsReceipts);
 }
 
 interface Recording {
@@ -80,6 +81,7 @@ class TranscriptAnswer {
   readonly #codec: TranscriptionCodec;
   readonly #exchange: Exchange;
   readonly #finals: readonly TranscriptEvent[][];
+  readonly #receipts: ReceiptEvent[] = [];
 
   constructor(codec: TranscriptionCodec, exchange: Exchange, channelCount: number) {
     this.#codec = codec;
@@ -88,6 +90,7 @@ class TranscriptAnswer {
   }
 
   heard(event: HeardEvent, channel: number): void {
+    if (event.type === "receipt") this.#receipts.push(event);
     if (event.type !== "transcript") return;
     if (event.final) this.#finals[channel]!.push(event);
     if (!this.#codec.isStreamed) return;
@@ -97,11 +100,14 @@ class TranscriptAnswer {
     this.#exchange.write(piece);
   }
 
-  end(durationMs: number): void {
+  /** @param withReceipts tell them in a header, which an answer that is streamed has sent long ago. */
+  end(durationMs: number, withReceipts: boolean): void {
     const { contentType, headers, isStreamed } = this.#codec;
     const body = this.#codec.end({ durationMs, channels: this.#finals });
     if (!isStreamed) {
-      this.#exchange.answer({ status: 200, contentType, body, ...(headers === undefined ? {} : { headers }) });
+      const timing = withReceipts ? serverTiming(this.#receipts) : undefined;
+      const more: Record<string, string> = timing === undefined ? {} : { "server-timing": timing };
+      this.#exchange.answer({ status: 200, contentType, body, headers: { ...headers, ...more } });
       return;
     }
     this.#begin();

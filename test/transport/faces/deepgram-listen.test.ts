@@ -242,13 +242,27 @@ describe("deepgram-listen", () => {
     assert.equal(asked.length, 2, "the next utterance has its own");
   });
 
+  test("asks for an utterance's end when its words come later than the audio that ended it", async () => {
+    const codec = await codecOf(face, `${RAW}&utterance_end_ms=1000`);
+    for (let ms = 0; ms < 2_000; ms += 100) codec.decode(AUDIO_100_MS, true);
+    codec.encode(vad("start", 100), 0);
+    codec.encode(vad("stop", 500), 0);
+    codec.encode(final("hello", 100, 600), 0);
+    const [mark, ...more] = codec.react!({ type: "mark", id: "any" }, 0);
+    assert.equal(more.length, 0);
+    assert.ok(mark?.type === "mark");
+    const [end] = parsed<{ type: string }>(codec.encode({ type: "mark", id: mark.id }, 0));
+    assert.equal(end?.type, "UtteranceEnd");
+  });
+
   test("ends with one last final and the Metadata of all that it heard", async () => {
-    const codec = await codecOf(face, RAW);
+    const codec = await codecOf(face, `${RAW}&vad_events=true`);
     const audio = Uint8Array.from({ length: 3_200 }, (_, index) => index % 7);
     codec.decode(audio, true);
     codec.decode(audio.subarray(0, 101), true);
     codec.decode(audio.subarray(101), true);
     assert.deepEqual(codec.decode(text({ type: "CloseStream" }), false), [{ type: "close" }]);
+    assert.deepEqual(codec.encode(vad("start", 0), 0), [], "clients stop listening at the first message");
     assert.deepEqual(codec.encode(final("maybe", 0, 100, { final: false }), 0), []);
     assert.deepEqual(codec.encode(final("one", 0, 100), 0), []);
     assert.deepEqual(codec.encode(final("two", 100, 200), 0), []);
