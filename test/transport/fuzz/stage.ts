@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { WebSocket } from "ws";
 import type { TranscriptEvent } from "../../../src/frames/events.js";
 import { type RunningServer, type ServerOptions, startServer } from "../../../src/transport/server.js";
@@ -19,6 +21,9 @@ export const KEY = "fuzz-key-fuzz-key";
 const WITNESS_KEY = "witness-key-witness";
 /** Longer than every limit below: what takes longer hangs. */
 const HANG_MS = 15_000;
+
+/** Code and caches that a first round leaves; some messages of 3 MB would be more. */
+const GROWTH_BYTES = 8 * 1024 * 1024;
 
 const LIMITS: ServerOptions["limits"] = {
   tickMs: 10,
@@ -67,6 +72,7 @@ export class FuzzStage {
     const runtime = new FakeRuntime({ plan: { ...plan, server: { ...plan.server, apiKeys } } });
     runtime.onCall = script;
     const timers = timerCount();
+    const heldBytes = memoryBytes();
     const server = await startServer(runtime, { limits: LIMITS });
     const headers = { authorization: `Bearer ${WITNESS_KEY}` };
     const witness = new TestSocket(`${server.url}/v1/call?graph=assistant`, [], { headers });
@@ -79,6 +85,9 @@ export class FuzzStage {
     }
     assert.equal(runtime.openCalls, 0);
     await settled("timers", () => timerCount() <= timers);
+    // The fake ones are kept for tests to look at, and with them their connections.
+    runtime.calls.length = 0;
+    await settled("megabytes", () => memoryBytes() < heldBytes + GROWTH_BYTES);
   }
 
   /** Sends all, waits until all was heard, and leaves if the server has not ended it. */
@@ -135,6 +144,16 @@ export class FuzzStage {
     const answer = await fetch(`${this.server.url}/v1/capacity`, { headers: { authorization: `Bearer ${KEY}` } });
     return ((await answer.json()) as { connections: number }).connections;
   }
+}
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** In use, of JavaScript's heap and of buffers. What V8 counts as WebAssembly's it takes off only when it is idle. */
+function memoryBytes(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 
 function timerCount(): number {
