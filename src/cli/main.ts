@@ -7,6 +7,7 @@ import { addCheck, addGraph, addSchema } from "./commands/check.js";
 import { addDemo } from "./commands/demo.js";
 import { addDevices } from "./commands/devices.js";
 import { addModels } from "./commands/models.js";
+import { addPlan } from "./commands/plan.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
 import { addTalk } from "./commands/talk.js";
@@ -30,6 +31,7 @@ for (const add of [
   addSay,
   addCheck,
   addGraph,
+  addPlan,
   addDevices,
   addModels,
   addDemo,

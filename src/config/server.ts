@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { entries, type GraphDraft, unknownName } from "./drafts.js";
-import type { PlanRoute, PlanServer } from "./plan.js";
+import type { PlanAdmission, PlanRoute, PlanServer } from "./plan.js";
 import { quote } from "./problem.js";
 import {
   CONFIG_LIMITS,
@@ -71,10 +71,15 @@ export function readServer(source: Source, env: Environment): PlanServer | undef
     maxCalls: config.maxCalls,
     apiKeys,
     idleTimeoutMs: config.idleTimeoutMs,
+    admission: admissionOf(source, config.admission),
     pull: config.pull,
     logLevel: config.log.level,
     logContent: config.log.content,
   };
+}
+
+function admissionOf(source: Source, { mode, file, slo, degrade }: ServerConfig["admission"]): PlanAdmission {
+  return { mode, slo, degrade, ...(file === undefined ? {} : { file: resolve(source.tree.baseFolder, file) }) };
 }
 
 /** Anything but `{file}` or `{env}` is taken for keys in the open; nothing of it is repeated. */

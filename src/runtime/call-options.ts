@@ -1,9 +1,19 @@
 /** What a client asks of the nodes for its call, checked before anything is opened. */
 import { findActor } from "../actors/registry.js";
+import { RESAMPLER_RATES_HZ } from "../audio/resampler.js";
 import { SyrinxError } from "../base/errors.js";
+import { LIMITS } from "../base/limits.js";
 import type { Plan, PlanGraph } from "../config/plan.js";
 
 export type NodeOptions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Throws CALL_GRAPH_UNKNOWN. */
+export function findGraph(plan: Plan, name: string): PlanGraph {
+  const graph = plan.graphs.find((candidate) => candidate.name === name);
+  if (graph !== undefined) return graph;
+  const known = plan.graphs.map((candidate) => candidate.name).join(", ");
+  throw new SyrinxError("CALL_GRAPH_UNKNOWN", { graph: name, known });
+}
 
 /** Returns the options as the actors' schemas parsed them. Throws CALL_OPTION_INVALID. */
 export function checkCallOptions(plan: Plan, graph: PlanGraph, options: NodeOptions): Record<string, unknown> {
@@ -29,5 +39,19 @@ export function checkCallOptions(plan: Plan, graph: PlanGraph, options: NodeOpti
     }
     checked[name] = parsed.data;
   }
+  const byteCount = Buffer.byteLength(JSON.stringify(checked));
+  if (byteCount > LIMITS.priorityPayloadBytes / 2) {
+    const reason = `${byteCount} bytes are more than ${LIMITS.priorityPayloadBytes / 2}`;
+    throw new SyrinxError("CALL_OPTION_INVALID", { option: "nodes", reason });
+  }
   return checked;
+}
+
+/** Throws AUDIO_FORMAT_UNSUPPORTED. */
+export function checkRate(rateHz: number): void {
+  if ((RESAMPLER_RATES_HZ as readonly number[]).includes(rateHz)) return;
+  throw new SyrinxError("AUDIO_FORMAT_UNSUPPORTED", {
+    format: `${rateHz} Hz`,
+    supported: `${RESAMPLER_RATES_HZ.join(", ")} Hz`,
+  });
 }

@@ -164,6 +164,11 @@ export class CallImpl implements Call, HubCall {
     this.#end(code === undefined ? "client" : "error", code);
   }
 
+  /** Its graph does without something from now on, or no longer does. */
+  degraded(level: number): void {
+    this.#deliver({ type: "load", level });
+  }
+
   /** The server goes away: like `abort`, with the reason that clients understand. */
   drained(): void {
     this.#end("drain");

@@ -7,7 +7,7 @@ import { createDoorkeeper, type Doorkeeper } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
 import { faceRequestOf } from "./face-request.js";
 import type { FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
-import { errorBody, notFound, pathOf, refuseUpgrade, statusOf } from "./http.js";
+import { errorBody, notFound, pathOf, refuseUpgrade, retryAfterOf, statusOf } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
 import type { Route, Routes } from "./routes.js";
@@ -34,12 +34,10 @@ export interface ReceptionSetup {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
-  /** Why nobody may come in now: full, or stopping. */
-  readonly objection: () => SyrinxError | undefined;
+  /** Why a call of this graph may not come in now: full, or stopping. `undefined`: the graph is not known yet. */
+  readonly objection: (graph: string | undefined) => SyrinxError | undefined;
   readonly onGuest: (guest: Guest) => void;
 }
-
-const RETRY_AFTER_S = "1";
 
 /** Decides about upgrade requests: path, key, origin, room, then the face's own negotiation. */
 export class Reception {
@@ -114,7 +112,7 @@ export class Reception {
       return new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
     }
     const visitor = { headers: knock.headers, faceCredential: route.face.credential?.(knock) };
-    return this.#doorkeeper(visitor) ?? this.#setup.objection();
+    return this.#doorkeeper(visitor) ?? this.#setup.objection(wantedGraph(knock));
   }
 
   /** In the face's own shape, if one is concerned. */
@@ -125,12 +123,18 @@ export class Reception {
     const status = statusOf(error.code);
     const headers: Record<string, string> = {};
     if (status === 401) headers["www-authenticate"] = "Bearer";
-    if (status === 503) headers["retry-after"] = RETRY_AFTER_S;
+    if (status === 503) headers["retry-after"] = retryAfterOf(error);
     const own = knock === undefined ? undefined : route?.face.refusal?.(error, knock);
     if (own === undefined) refuseUpgrade(socket, status, JSON.stringify(errorBody(error)), headers);
     else refuseUpgrade(socket, own.status, own.body, { ...headers, ...own.headers }, own.contentType);
     return false;
   }
+}
+
+/** The graph that the call will have, as far as that is known before the face has looked at the request. */
+function wantedGraph({ query, graph, graphs }: FaceRequest): string | undefined {
+  const asked = query.get("graph") ?? graph ?? (graphs.length === 1 ? graphs[0] : undefined);
+  return asked !== undefined && graphs.includes(asked) ? asked : undefined;
 }
 
 function dropSocket(this: Duplex): void {

@@ -178,18 +178,20 @@ class CallServer implements RunningServer {
       clock: this.#clock,
       logger: this.#logger,
       metrics: this.#metrics,
-      objection: () => this.#objection(),
+      objection: (graph) => this.#objection(graph),
       onGuest: (guest) => this.#admit(guest),
     });
     http.on("upgrade", (request, socket, head) => reception.receive(request, socket, head));
     return http;
   }
 
-  #objection(): SyrinxError | undefined {
+  #objection(graph: string | undefined): SyrinxError | undefined {
     if (this.#closing !== undefined) return new SyrinxError("RUNTIME_CLOSED");
     const { maxCalls } = this.#runtime.plan.server;
-    if (this.#connections.size < maxCalls + this.#limits.spareConnections) return undefined;
-    return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
+    if (this.#connections.size >= maxCalls + this.#limits.spareConnections) {
+      return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
+    }
+    return graph === undefined ? undefined : this.#runtime.objection?.(graph);
   }
 
   #admit({ socket, codec, face, refusal, messageBytes, idleTimeoutMs }: Guest): void {

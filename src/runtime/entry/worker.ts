@@ -77,6 +77,7 @@ async function start(opens: readonly OpenRecord[]): Promise<WorkerReport> {
   const startedUs = clock.nowUs();
   await importModules(plan.modules);
   model = await openModel();
+  if (model?.steps !== undefined) observer.learned(model.steps);
   const built = await buildLoop({
     plan,
     mesh,
