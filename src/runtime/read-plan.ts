@@ -1,7 +1,7 @@
 /** From a configuration to the plan that a runtime starts from: checked, its modules imported, its models on disk. */
 import type { ResourceLimits } from "node:worker_threads";
 import { loadConfig, moduleUrls } from "../config/load.js";
-import type { Plan } from "../config/plan.js";
+import type { Plan, PlanAdmission } from "../config/plan.js";
 import { createLogger, type Logger } from "../telemetry/index.js";
 import { importModules } from "./modules.js";
 import { pullMissingModels } from "./pull-models.js";
@@ -14,6 +14,8 @@ export interface RuntimeOptions {
   readonly logger?: Logger;
   /** Instead of the configuration's `server.log.level`, for main and workers. */
   readonly logLevel?: Plan["server"]["logLevel"];
+  /** Instead of the configuration's `server.admission.mode`. */
+  readonly admission?: PlanAdmission["mode"];
   /** Heap limits of each worker; beyond them the worker dies and is restarted. */
   readonly resourceLimits?: ResourceLimits;
   /** Folder for relative file names when the configuration is an object. Default: the current one. */
@@ -36,12 +38,18 @@ export async function readPlan(
   // Before the configuration is checked: it names what the modules define.
   await importModules([...modules, ...moduleUrls(source, reading)]);
   const { plan, warnings } = loadConfig(source, reading);
-  const server = { ...plan.server, logLevel: options.logLevel ?? plan.server.logLevel };
+  const server = serverOf(plan.server, options);
   const log = loggerOf(server, options);
   for (const warning of warnings) log.warn({ path: warning.path, problem: warning.message }, "configuration warning");
   const whole: Plan = { ...plan, server, modules: [...new Set([...plan.modules, ...modules])] };
   await pullMissingModels(whole, log, options.env);
   return { plan: whole, log };
+}
+
+function serverOf(server: Plan["server"], { logLevel = server.logLevel, admission: mode }: RuntimeOptions) {
+  const { admission } = server;
+  if (mode === undefined || admission === undefined) return { ...server, logLevel };
+  return { ...server, logLevel, admission: { ...admission, mode } };
 }
 
 export function loggerOf({ logLevel, logContent }: Plan["server"], { logger }: RuntimeOptions): Logger {

@@ -33,7 +33,7 @@ async function demo(options: { readonly file: string }): Promise<void> {
   const { pcm } = await jobs.decodeFile(options.file).finally(() => jobs.close());
   const config = shippedConfig("assistant");
   const startedMs = performance.now();
-  const runtime = await createRuntime(config, { logLevel: "error" });
+  const runtime = await createRuntime(config, { logLevel: "error", admission: "off" });
   let server: RunningServer | undefined;
   try {
     server = await startServer(runtime, { port: 0, logger: runtime.log });

@@ -66,7 +66,7 @@ async function talk(file: string, options: TalkOptions): Promise<void> {
     await finish(await converse(line, pcm, view), options.output, view);
     return;
   }
-  const runtime = await createRuntime(options.config, { logLevel: "error" });
+  const runtime = await createRuntime(options.config, { logLevel: "error", admission: "off" });
   try {
     const graph = options.graph ?? graphWith(runtime.plan, "agent") ?? runtime.plan.graphs[0]!.name;
     const call = await runtime.open(graph);

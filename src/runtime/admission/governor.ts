@@ -80,6 +80,8 @@ export class Governor implements Estimate {
   }
 
   start(): void {
+    // What the step times of a former process tell counts from the first call on.
+    this.look();
     this.#timer = setInterval(() => this.look(), LOOK_MS);
     this.#timer.unref();
   }

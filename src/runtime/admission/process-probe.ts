@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node:perf_hooks";
 import type { ProcessProbe } from "./load-meter.js";
 
-const RESOLUTION_MS = 10;
+const RESOLUTION_MS = 20;
 /** The delay's percentile is of the last window and of the present one, whichever is worse. */
 const WINDOW_MS = 2_000;
 
