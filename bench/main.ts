@@ -6,6 +6,7 @@ import { Command } from "commander";
 import type { Figure } from "./harness/bench.js";
 import { runVariant } from "./harness/child.js";
 import { describeMachine, ForeignLoad } from "./harness/machine.js";
+import { saveResult } from "./harness/results.js";
 import { markdownOf, tableOf } from "./harness/table.js";
 import { BENCHES, type BenchRow } from "./registry.js";
 
@@ -15,6 +16,7 @@ interface MainOptions {
   readonly check?: boolean;
   readonly smoke?: boolean;
   readonly list?: boolean;
+  readonly save?: boolean;
 }
 
 const list = BENCHES.map((bench) => `  ${bench.name.padEnd(10)} ${bench.question}`).join("\n");
@@ -26,6 +28,7 @@ const program = new Command("bench")
   .option("--markdown", "the table as Markdown")
   .option("--check", "exit 1 if a bar is missed")
   .option("--smoke", "tiny sizes: does every bench still run? The numbers mean nothing")
+  .option("--save", "keep each bench's figures in bench/results, from which `npm run bench:report` makes the tables")
   .option("--list", "say which benches there are, and stop")
   .addHelpText("after", `\nBenches:\n${list}\n`)
   .action(main);
@@ -41,7 +44,11 @@ async function main(names: readonly string[], options: MainOptions): Promise<voi
   for (const bench of chosen) {
     const load = new ForeignLoad();
     const measured = await runBench(bench, options.smoke === true);
-    loads.push(`${bench.name} ${load.cores()?.toFixed(2) ?? "?"}`);
+    const foreignCores = load.cores();
+    loads.push(`${bench.name} ${foreignCores?.toFixed(2) ?? "?"}`);
+    if (options.save === true && options.smoke !== true) {
+      saveResult({ bench: bench.name, command: `npm run bench -- ${bench.name}`, foreignCores, figures: measured });
+    }
     if (options.json === true) for (const figure of measured) process.stdout.write(`${JSON.stringify(figure)}\n`);
     figures.push(...measured);
   }

@@ -30,6 +30,11 @@ export const BENCHES: readonly BenchRow[] = [
     load: async () => (await import("./batching.js")).batchingBench,
   },
   {
+    name: "models",
+    question: "How long does a model take to load, and how much memory does a session hold?",
+    load: async () => (await import("./models.js")).modelsBench,
+  },
+  {
     name: "tts",
     question: "How much faster than real time do voices speak, and how soon comes the first audio?",
     load: async () => (await import("./tts.js")).ttsBench,

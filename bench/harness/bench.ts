@@ -16,6 +16,8 @@ export interface Figure {
   readonly n: number;
   /** Smallest and largest of the repeats. */
   readonly spread: { readonly value: Range; readonly ratio: Range | null };
+  /** One number for each repeat, in the order of measuring; those of the baseline at the same places. */
+  readonly repeats: { readonly values: readonly number[]; readonly baselines: readonly number[] | null };
   readonly bar: Bar | null;
   /** `null` where no bar is set. */
   readonly pass: boolean | null;

@@ -35,6 +35,7 @@ export function figure({ bench, metric, unit, values, baselines, better = "less"
     ratio,
     n: values.length,
     spread,
+    repeats: { values, baselines: baselines ?? null },
     bar: bar ?? null,
     pass: bar === undefined ? null : isPassed(bar, bar.of === "value" ? value : ratio!),
   };

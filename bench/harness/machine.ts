@@ -44,14 +44,25 @@ function readTicks(): Ticks | undefined {
   }
 }
 
-export function describeMachine(): string {
+export interface Machine {
+  readonly machine: string;
+  readonly node: string;
+  readonly commit: string;
+}
+
+export function readMachine(): Machine {
   const model = cpus()[0]?.model.trim() ?? "unknown processor";
   const memoryGib = Math.round(totalmem() / 2 ** 30);
-  return [
-    `machine   ${model}, ${availableParallelism()} cores, ${memoryGib} GiB, ${process.platform} ${process.arch}`,
-    `node      ${process.version}`,
-    `commit    ${commit()}`,
-  ].join("\n");
+  return {
+    machine: `${model}, ${availableParallelism()} cores, ${memoryGib} GiB, ${process.platform} ${process.arch}`,
+    node: process.version,
+    commit: commit(),
+  };
+}
+
+export function describeMachine(): string {
+  const { machine, node, commit: of } = readMachine();
+  return `machine   ${machine}\nnode      ${node}\ncommit    ${of}`;
 }
 
 function commit(): string {

@@ -50,12 +50,12 @@ function barText({ of, must, bar, aim }: Bar, unit: string): string {
   return `${sign} ${bar}${suffix} (${aim}${suffix})`;
 }
 
-function rangeText([min, max]: Range): string {
+export function rangeText([min, max]: Range): string {
   return `${short(min)} … ${short(max)}`;
 }
 
 /** Three digits: more would be noise. */
-function short(value: number): string {
+export function short(value: number): string {
   if (value === 0) return "0";
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(digits, 4));

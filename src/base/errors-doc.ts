@@ -12,6 +12,7 @@ export const ERROR_AREAS: Readonly<Record<string, string>> = {
   DEVICE: "Devices",
   HTTP: "HTTP requests",
   INTERNAL: "Defects",
+  KEY: "Limits of API keys",
   LLM: "The agent's language model",
   MODEL: "Model files",
   MODULE: "Your own modules",
@@ -20,12 +21,14 @@ export const ERROR_AREAS: Readonly<Record<string, string>> = {
   RUNTIME: "The runtime as a whole",
   SERVER: "The server's socket",
   SLOW: "Slow readers",
+  TLS: "TLS",
+  TOKEN: "Tokens in the place of keys",
   TTS: "Speech synthesis",
   WORKER: "Worker threads",
 };
 
 /** Areas whose errors come before there is a connection to close. */
-const AREAS_WITHOUT_CLOSE: readonly string[] = ["CLI", "CONFIG", "DEVICE", "MODEL", "MODULE", "ROUTE", "SERVER"];
+const AREAS_WITHOUT_CLOSE: readonly string[] = ["CLI", "CONFIG", "DEVICE", "MODEL", "MODULE", "ROUTE", "SERVER", "TLS"];
 
 /** WebSocket close codes that are used, with what a client should make of them. */
 export const CLOSE_CODES: Readonly<Record<number, string>> = {

@@ -4,6 +4,8 @@
  * Programmer errors are assertions (`assert.ts`); the data plane returns booleans and counts. Everything that a user
  * of the CLI, the library or a socket can be told has its row here.
  */
+import { ACCESS_ERRORS } from "./errors-access.js";
+import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CAPACITY_ERRORS } from "./errors-capacity.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
 import { type ErrorRow, row } from "./errors-row.js";
@@ -12,24 +14,8 @@ export type { ErrorRow } from "./errors-row.js";
 
 /** Codes are `AREA_WHAT`. Sorted by area. */
 export const ERRORS = {
-  AUDIO_DECODE_FAILED: row(
-    "{path} could not be decoded: {reason}",
-    "Give a WAV, FLAC or MP3 file that other players open.",
-    1007,
-  ),
-  AUDIO_FILE_MISSING: row("there is no file {path}", "Check the path; it is relative to the folder you are in.", 1007),
-  AUDIO_FORMAT_UNSUPPORTED: row("audio format {format} is not supported", "Use one of: {supported}.", 4002),
-  AUTH_INVALID: row("the API key is not one of this server's", "Use a key from server.apiKeys.", 1008),
-  AUTH_MISSING: row(
-    "this server wants an API key",
-    "Send `Authorization: Bearer KEY`, `X-API-Key: KEY`, `?api_key=KEY`, or from a browser the subprotocols `syrinx.v1, syrinx.key.KEY`.",
-    1008,
-  ),
-  AUTH_ORIGIN: row(
-    "pages of {origin} may not talk to this server",
-    "Configure server.apiKeys, or serve the page from localhost: without keys only local pages are trusted.",
-    1008,
-  ),
+  ...AUDIO_ERRORS,
+  ...ACCESS_ERRORS,
   CALL_AUDIO_ODD_BYTES: row(
     "a binary message of {byteCount} bytes is not a whole number of {sampleBytes}-byte samples",
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
@@ -94,6 +80,10 @@ export const ERRORS = {
     "Fix what the list names; `syrinx check {file}` prints it again.",
   ),
   CLI_OPTION_INVALID: row("{option} cannot be {value}: expected {expected}", "See --help for the command."),
+  CLI_SERVER_UNREACHABLE: row(
+    "no server of Syrinx answers at {url}: {reason}",
+    "Start one with `syrinx serve`, or name its address.",
+  ),
   INTERNAL: row("an internal error: {reason}", "Report this with the log lines around it.", 1011),
   DEVICE_PRECISION: row(
     "{path} computes in int8 ({operators}), which device {device} does not",
@@ -226,6 +216,10 @@ export const ERRORS = {
     1007,
   ),
   TTS_VOICE_UNKNOWN: row("there is no voice {voice}", "Use one of: {known}.", 4001),
+  SERVER_ANONYMOUS: row(
+    "others can reach {host}, and there are no API keys",
+    "Configure server.apiKeys, or server.allowAnonymous: true, or listen on 127.0.0.1.",
+  ),
   SERVER_LISTEN_FAILED: row(
     "cannot listen on {host} port {port}: {reason}",
     "Choose another server.port (0 takes a free one) or stop the program that holds it.",

@@ -50,8 +50,13 @@ export const LIMITS = {
   callCloseMs: 5_000,
   /** Events that a slow `for await` consumer may leave unread. At it: the oldest audio events are dropped and counted. */
   callEventsQueued: 4_096,
-  /** Files waiting to be decoded. At it: the next is refused. */
+  /** Recordings waiting to be decoded, and their bytes. At either: the next is refused with AUDIO_JOBS_BUSY. */
   jobsQueued: 64,
+  jobBytesQueued: 512 * MIB,
+  /** Threads that decode recordings. At it: the others wait. */
+  jobThreads: 2,
+  /** JavaScript heap of such a thread. At it: the recording fails with AUDIO_DECODE_FAILED. Samples lie outside it. */
+  jobHeapMb: 512,
   /** Files of models that are fetched at the same time. At it: the others wait. */
   downloadsAtOnce: 4,
   /** Tries for one file that bring nothing new. At it: MODEL_DOWNLOAD_FAILED; what came before is kept. */

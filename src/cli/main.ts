@@ -6,11 +6,13 @@ import { packageVersion } from "../base/package-root.js";
 import { addCheck, addGraph, addSchema } from "./commands/check.js";
 import { addDemo } from "./commands/demo.js";
 import { addDevices } from "./commands/devices.js";
+import { addKeys } from "./commands/keys.js";
 import { addModels } from "./commands/models.js";
 import { addPlan } from "./commands/plan.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
 import { addTalk } from "./commands/talk.js";
+import { addTop } from "./commands/top.js";
 import { addTranscribe } from "./commands/transcribe.js";
 import { EXIT, reportError } from "./exit.js";
 
@@ -34,6 +36,8 @@ for (const add of [
   addPlan,
   addDevices,
   addModels,
+  addKeys,
+  addTop,
   addDemo,
   addSchema,
 ]) {

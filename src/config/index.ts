@@ -1,3 +1,4 @@
+export { type ApiKey, digestOf, KEY_LIMITS, keyEntry, newKey, parseKeyLines } from "./api-keys.js";
 export { describePlan, ringPairs } from "./describe.js";
 export { configJsonSchema } from "./json-schema.js";
 export { checkConfig, type LoadedConfig, type LoadOptions, loadConfig, loadConfigText, moduleUrls } from "./load.js";

@@ -5,6 +5,7 @@
 import type { FrameKind } from "../frames/kinds.js";
 import type { SessionSettings } from "../gpu/session-settings.js";
 import type { ModelTask } from "../models/family.js";
+import type { ApiKey } from "./api-keys.js";
 
 /** Ends of edges that are not nodes. */
 export const EDGE_IN = -1;
@@ -110,12 +111,30 @@ export interface PlanAdmission {
   readonly degrade: boolean;
 }
 
+export interface PlanKeys {
+  readonly keys: readonly ApiKey[];
+  /** Where they come from, if it is a file: it is read again when it changes. Absolute. */
+  readonly file?: string;
+}
+
+/** Absolute paths of PEM files, or a certificate of the server's own making. */
+export type PlanTls = ({ readonly cert: string; readonly key: string } | { readonly selfSigned: true }) & {
+  /** Beside `PlanServer.port`, which is then plain and on loopback alone. Absent: that one speaks TLS. */
+  readonly port?: number;
+};
+
 export interface PlanServer {
   readonly host: string;
   readonly port: number;
   readonly maxCalls: number;
-  /** `undefined`: open, allowed on loopback only. Values are secrets. */
-  readonly apiKeys: readonly string[] | undefined;
+  /** `undefined`: open, allowed on loopback only. */
+  readonly apiKeys: PlanKeys | undefined;
+  /** Open beyond loopback all the same. */
+  readonly allowAnonymous?: boolean;
+  /** Absent: plain HTTP. */
+  readonly tls?: PlanTls;
+  /** Pages that may come in beside local ones. Absent: any that brings a key may. */
+  readonly origins?: "*" | readonly string[];
   readonly idleTimeoutMs: number;
   /** Absent: off. */
   readonly admission?: PlanAdmission;

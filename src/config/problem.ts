@@ -60,6 +60,7 @@ export const PROBLEM_CODES = {
   "anonymous-network": error("A server that others can reach, without API keys."),
   "literal-secret": error("A secret in the file itself."),
   "secret-missing": error("The place that secrets are read from is missing or empty."),
+  "key-invalid": error("An entry of the API keys that is no key or digest with its settings."),
   "weak-secret": warning("An API key that is short enough to be guessed."),
   "reserved-route": error("A path that the server answers itself."),
   "module-missing": error("A module file that does not exist."),

@@ -19,6 +19,7 @@ export const CONFIG_LIMITS = {
   models: 64,
   routes: 64,
   modules: 32,
+  origins: 64,
   idleMsMax: 24 * 3_600_000,
 } as const;
 
@@ -40,7 +41,14 @@ export const PLANNED_FACES: readonly string[] = [
 ];
 
 /** Paths that the server answers itself. */
-export const RESERVED_ROUTES: readonly string[] = ["/livez", "/readyz", "/metrics", "/v1/capacity"];
+export const RESERVED_ROUTES: readonly string[] = [
+  "/livez",
+  "/readyz",
+  "/metrics",
+  "/v1/capacity",
+  "/v1/tokens",
+  "/v1/auth/grant",
+];
 export const DEFAULT_ROUTE = "/v1/call";
 
 /** What happens to a model of the catalogue that is not in the cache. */
@@ -62,7 +70,9 @@ const secretSource = z
       .string()
       .min(1)
       .optional()
-      .describe("File with one key per line; `#` begins a comment. Relative to this file."),
+      .describe(
+        "File with one key, or `sha256:` and its digest, per line; `#` begins a comment. Relative to this file. Read again when it changes.",
+      ),
     env: z
       .string()
       .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
@@ -71,6 +81,49 @@ const secretSource = z
   })
   .refine((from) => (from.file === undefined) !== (from.env === undefined), "give either `file` or `env`")
   .describe("Where the keys are read from that clients must send. Never the keys themselves.");
+
+const tls = z
+  .strictObject({
+    cert: z.string().min(1).optional().describe("PEM file with the certificate and its chain. Relative to this file."),
+    key: z.string().min(1).optional().describe("PEM file with its private key. Relative to this file."),
+    selfSigned: z
+      .literal(true)
+      .optional()
+      .describe("Make a certificate for localhost and this machine's name, for development."),
+    port: z
+      .int()
+      .min(0)
+      .max(65535)
+      .optional()
+      .describe("Port for TLS beside `port`, which is then plain and on loopback alone. Without: `port` speaks TLS."),
+  })
+  .refine(
+    ({ cert, key, selfSigned }) =>
+      selfSigned === true ? cert === undefined && key === undefined : cert !== undefined && key !== undefined,
+    "give `cert` and `key`, or `selfSigned: true`",
+  )
+  .describe("Speak HTTPS and wss, TLS 1.2 or newer. Files are read again when they change.");
+
+/** As browsers send it in `Origin`: no path, no default port. */
+function isOrigin(text: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+$/.test(text)) return false;
+  if (!/^https?:/.test(text)) return true;
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
+const cors = z
+  .strictObject({
+    origins: z
+      .union([
+        z.literal("*"),
+        z
+          .array(z.string().max(300).refine(isOrigin, "an origin such as https://app.example.com, in lower case"))
+          .min(1)
+          .max(CONFIG_LIMITS.origins),
+      ])
+      .describe("Origins of pages that may use the server, beside local ones; or `*` for all."),
+  })
+  .describe("Which web pages may talk to the server and read its answers.");
 
 export const serverSchema = z
   .strictObject({
@@ -83,6 +136,8 @@ export const serverSchema = z
       .default(LIMITS.callSlots)
       .describe("Calls at the same time. One more is refused with CALL_LIMIT."),
     apiKeys: secretSource.optional(),
+    tls: tls.optional(),
+    cors: cors.optional(),
     allowAnonymous: z
       .boolean()
       .default(false)

@@ -1,5 +1,5 @@
 /** The sections that are not about graphs: version, server and its secrets, modules, routes. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { entries, type GraphDraft, unknownName } from "./drafts.js";
@@ -20,6 +20,7 @@ import {
   versionSchema,
 } from "./schema.js";
 import { isRecord } from "./schema-nav.js";
+import { readKeys, readTls, refuseLiteralKeys } from "./secrets.js";
 import { parseSection } from "./section.js";
 import type { Environment, Source } from "./source.js";
 import { nearest } from "./suggest.js";
@@ -65,11 +66,20 @@ export function readServer(source: Source, env: Environment): PlanServer | undef
       expected: "host 127.0.0.1, or `apiKeys`, or `allowAnonymous: true`",
     });
   }
+  if (config.cors?.origins === "*" && apiKeys === undefined && !hasLiteral && !config.allowAnonymous) {
+    const message = "every page of the web may use this server, and there are no API keys";
+    source.problems.add("anonymous-network", ["server", "cors", "origins"], message, {
+      expected: "the pages' origins, or `apiKeys`, or `allowAnonymous: true`",
+    });
+  }
   return {
     host: config.host,
     port: config.port,
     maxCalls: config.maxCalls,
     apiKeys,
+    ...(config.allowAnonymous ? { allowAnonymous: true } : {}),
+    ...(config.tls === undefined ? {} : { tls: readTls(source, config.tls) }),
+    ...(config.cors === undefined ? {} : { origins: config.cors.origins }),
     idleTimeoutMs: config.idleTimeoutMs,
     admission: admissionOf(source, config.admission),
     pull: config.pull,
@@ -82,55 +92,8 @@ function admissionOf(source: Source, { mode, file, slo, degrade }: ServerConfig[
   return { mode, slo, degrade, ...(file === undefined ? {} : { file: resolve(source.tree.baseFolder, file) }) };
 }
 
-/** Anything but `{file}` or `{env}` is taken for keys in the open; nothing of it is repeated. */
-function refuseLiteralKeys(source: Source, server: unknown): boolean {
-  if (!isRecord(server) || server.apiKeys === undefined) return false;
-  const { apiKeys } = server;
-  const path = ["server", "apiKeys"];
-  if (isRecord(apiKeys)) {
-    const strange = Object.keys(apiKeys).filter((key) => key !== "file" && key !== "env");
-    if (strange.length === 0) return false;
-    if (!strange.some((key) => /^(keys?|values?|literal|secrets?)$/i.test(key))) return false;
-  }
-  source.problems.add("literal-secret", path, "API keys do not belong into this file", {
-    expected: "`{ file: ./keys.txt }` or `{ env: SYRINX_API_KEYS }`",
-  });
-  return true;
-}
-
-const KEY_FILE_BYTES_MAX = 64 * 1024;
-const KEY_CHARS_MIN = 16;
-
-function readKeys(source: Source, from: NonNullable<ServerConfig["apiKeys"]>, env: Environment): string[] {
-  const { problems, tree } = source;
-  const path = ["server", "apiKeys", from.file === undefined ? "env" : "file"];
-  let text: string;
-  if (from.file !== undefined) {
-    const full = resolve(tree.baseFolder, from.file);
-    try {
-      if (!statSync(full).isFile() || statSync(full).size > KEY_FILE_BYTES_MAX) throw new Error();
-      text = readFileSync(full, "utf8").replace(/^\s*#.*$/gm, "");
-    } catch {
-      problems.add("secret-missing", path, `the key file ${quote(from.file)} cannot be read`, {
-        expected: `a small text file, relative to ${tree.baseFolder}`,
-      });
-      return [];
-    }
-  } else {
-    text = (from.env !== undefined && Object.hasOwn(env, from.env) ? env[from.env] : undefined) ?? "";
-  }
-  const separator = from.file !== undefined ? /\r?\n/ : /[\s,]+/;
-  const keys = [...new Set(text.split(separator).map((key) => key.trim()))].filter((key) => key !== "");
-  if (keys.length === 0) problems.add("secret-missing", path, "there is no API key in it");
-  if (keys.some((key) => key.length < KEY_CHARS_MIN)) {
-    problems.add("weak-secret", path, `an API key has fewer than ${KEY_CHARS_MIN} characters`, {
-      expected: "keys of `openssl rand -hex 24`",
-    });
-  }
-  return keys;
-}
-
-function isLoopback(host: string): boolean {
+/** Whether only this machine can reach the address. */
+export function isLoopback(host: string): boolean {
   const plain = host.replace(/^\[|\]$/g, "").toLowerCase();
   return plain === "localhost" || plain === "::1" || /^127(\.\d{1,3}){3}$/.test(plain);
 }

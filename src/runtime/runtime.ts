@@ -204,6 +204,7 @@ export class RuntimeImpl implements Runtime {
   }
 
   metrics(): Promise<string> {
+    this.metricsRegistry.readiness(this.readiness().ready);
     return this.metricsRegistry.text();
   }
 

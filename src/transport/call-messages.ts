@@ -2,7 +2,7 @@ import type { Call } from "../runtime/api.js";
 import type { ClientMessage } from "./faces/face.js";
 
 /** A message for an open call. */
-export type CallMessage = Exclude<ClientMessage, { type: "open" | "keepalive" | "answer" | "fail" }>;
+export type CallMessage = Exclude<ClientMessage, { type: "credential" | "open" | "keepalive" | "answer" | "fail" }>;
 /** One that the call itself takes. */
 export type CallInput = Exclude<CallMessage, { type: "configure" | "close" }>;
 

@@ -1,33 +1,15 @@
-import type { Clock } from "../base/clock.js";
 import { isSyrinxError, SyrinxError, toSyrinxError } from "../base/errors.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
 import type { CallEvent } from "../frames/events.js";
-import type { Runtime } from "../runtime/api.js";
 import type { Logger } from "../telemetry/logger.js";
 import { CallGroup } from "./call-group.js";
 import type { CallMessage } from "./call-messages.js";
-import type { CallSocket } from "./call-socket.js";
+import type { ConnectionSetup } from "./connection-setup.js";
 import { DRAIN_ENDING, endingOfCall, endingOfError, faultOf } from "./endings.js";
-import type { CallRequest, ClientMessage, Ending, FaceCodec } from "./faces/face.js";
+import type { CallRequest, ClientMessage, Ending } from "./faces/face.js";
 import { InputGate } from "./input-gate.js";
-import type { TransportLimits } from "./limits.js";
 import { Liveness } from "./liveness.js";
-import type { TransportMetrics } from "./metrics.js";
 import { Outlet } from "./outlet.js";
-
-export interface ConnectionSetup {
-  readonly runtime: Pick<Runtime, "open">;
-  readonly socket: CallSocket;
-  readonly codec: FaceCodec;
-  readonly face: string;
-  readonly idleTimeoutMs: number;
-  readonly limits: TransportLimits;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: TransportMetrics;
-  /** The socket is closed and the call let go. Once. */
-  readonly onGone: () => void;
-}
 
 /**
  * `waiting`: for the message that opens the call. `closing`: the client asked for the end, and the call is still
@@ -56,12 +38,12 @@ export class Connection {
   #endedByServer = false;
 
   constructor(setup: ConnectionSetup) {
-    const { socket, codec, limits, metrics } = setup;
+    const { socket, codec, admission, limits, metrics } = setup;
     this.#setup = setup;
     this.#logger = setup.logger.child({ face: setup.face });
     this.#bornMs = this.#nowMs();
     this.#outlet = new Outlet(socket, codec, limits, metrics);
-    this.#gate = new InputGate(socket, limits, metrics, this.#bornMs);
+    this.#gate = new InputGate(socket, admission, limits, metrics, this.#bornMs);
     this.#liveness = new Liveness(limits, setup.idleTimeoutMs, this.#bornMs);
   }
 
@@ -72,7 +54,7 @@ export class Connection {
 
   /** Listens, and opens the call if the handshake said which. With `refusal`, only tells it and closes. */
   start(refusal?: SyrinxError): void {
-    const { socket, codec, face, metrics } = this.#setup;
+    const { socket, codec, face, admission, metrics } = this.#setup;
     metrics.connectionOpened(face);
     socket.onFault = (closeCode) => this.#onFault(closeCode);
     socket.on("message", (data: Buffer, isBinary: boolean) => this.#onMessage(data, isBinary));
@@ -84,9 +66,8 @@ export class Connection {
     socket.on("error", (error) => this.#logger.debug({ err: error }, "socket error"));
     socket.on("close", (code) => this.#onGone(code));
     if (refusal !== undefined) {
-      metrics.admissionRejected(refusal.code);
-      this.#fail(refusal);
-    } else if (codec.call !== undefined) {
+      this.#reject(refusal);
+    } else if (codec.call !== undefined && !admission.isStranger) {
       void this.#open(codec.call);
     }
   }
@@ -126,23 +107,22 @@ export class Connection {
   }
 
   async #open(request: CallRequest): Promise<void> {
-    const { metrics } = this.#setup;
+    const { admission } = this.#setup;
     this.#request = request;
     this.#state = "opening";
     this.#gate.shut();
     try {
+      admission.open(request);
       const onEvent = (event: CallEvent, channel: number): void => this.#onEvent(event, channel);
       await this.#calls.open(this.#setup.runtime, request, onEvent, () => !this.#isEnded());
     } catch (error) {
-      const known = toSyrinxError(error);
-      metrics.admissionRejected(known.code);
       if (!isSyrinxError(error)) this.#logger.error({ err: error, graph: request.graph }, "call could not be opened");
-      return this.#fail(known);
+      return this.#reject(toSyrinxError(error));
     }
     // The client may have gone, or the server may be stopping, meanwhile.
     if (this.#isEnded()) return this.#calls.abort("CALL_CLIENT_GONE");
     const { callId, graph, inputRateHz } = this.#calls.first;
-    this.#logger = this.#logger.child({ callId, graph });
+    this.#logger = this.#logger.child({ callId, graph, keyName: admission.keyName });
     this.#state = "open";
     this.#logger.info({ inputRateHz, channels: this.#calls.size }, "call opened");
     this.#outlet.open({ type: "ready", callId, graph });
@@ -158,21 +138,29 @@ export class Connection {
     metrics.message("in", isBinary ? "audio" : "control", data.byteLength);
     this.#liveness.message(this.#nowMs());
     let costMs: number = isBinary ? limits.paceAudioMessageMs : limits.paceControlMessageMs;
+    let audioMs = 0;
     try {
       for (const message of codec.decode(data, isBinary)) {
-        if (message.type === "audio") costMs = Math.max(costMs, (message.pcm.length * 1000) / this.#inputRateHz());
+        const ms = message.type === "audio" ? (message.pcm.length * 1000) / this.#inputRateHz() : 0;
+        // Channels are sent side by side, and heard by a call each.
+        costMs = Math.max(costMs, ms);
+        audioMs += ms;
         this.#handle(message);
       }
     } catch (error) {
       if (isSyrinxError(error)) this.#offence(error);
       else this.#defect(error);
     }
-    this.#charge(isBinary ? "audio" : "control", costMs);
+    this.#charge(isBinary ? "audio" : "control", costMs, audioMs);
   }
 
   #handle(message: ClientMessage): void {
     if (this.#state === "ended") return;
-    if (message.type === "keepalive") {
+    if (message.type === "credential") {
+      this.#introduce(message.value);
+    } else if (this.#setup.admission.isStranger) {
+      this.#fail(new SyrinxError("AUTH_MISSING"));
+    } else if (message.type === "keepalive") {
       this.#outlet.now({ type: "pong" });
     } else if (message.type === "answer") {
       this.#outlet.say(message.messages);
@@ -189,6 +177,14 @@ export class Connection {
     } else {
       this.#apply(message);
     }
+  }
+
+  #introduce(credential: string): void {
+    const { admission, codec } = this.#setup;
+    if (!admission.isStranger) return;
+    const refusal = admission.introduce(credential);
+    if (refusal !== undefined) this.#reject(refusal);
+    else if (codec.call !== undefined) void this.#open(codec.call);
   }
 
   /** Holds a message until the call is open. The socket is not read: only what the library had already read comes. */
@@ -272,6 +268,12 @@ export class Connection {
     this.#fail(new SyrinxError("SLOW_CLIENT", { byteCount: this.#outlet.waitingBytes }));
   }
 
+  /** It may not come in. */
+  #reject(error: SyrinxError): void {
+    this.#setup.metrics.admissionRejected(error.code);
+    this.#fail(error);
+  }
+
   #fail(error: SyrinxError): void {
     if (this.#state === "ended") return;
     this.#logger.info({ code: error.code }, "connection ended by an error");
@@ -292,10 +294,11 @@ export class Connection {
   }
 
   #onGone(code: number): void {
-    const { face, metrics, onGone } = this.#setup;
+    const { face, admission, metrics, onGone } = this.#setup;
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
     if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");
+    admission.leave();
     metrics.connectionClosed(face, code, this.#endedByServer ? "server" : "client");
     const durationMs = Math.round(this.#nowMs() - this.#bornMs);
     this.#logger.info({ closeCode: code, durationMs }, "connection closed");
@@ -303,8 +306,8 @@ export class Connection {
   }
 
   /** Counts a message against the client's pace. */
-  #charge(kind: "audio" | "control", costMs: number): void {
-    if (this.#state === "ended" || this.#gate.admit(costMs, this.#nowMs())) return;
+  #charge(kind: "audio" | "control", costMs: number, audioMs = 0): void {
+    if (this.#state === "ended" || this.#gate.admit(costMs, audioMs, this.#nowMs())) return;
     const { paceFactor, paceBurstMs } = this.#setup.limits;
     const detail = { factor: paceFactor, burstMs: paceBurstMs };
     this.#fail(kind === "audio" ? new SyrinxError("CALL_AUDIO_TOO_FAST", detail) : new SyrinxError("PROTOCOL_FLOOD"));

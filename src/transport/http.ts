@@ -127,16 +127,23 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 };
 
 const STATUS_OF: Partial<Record<ErrorCode, number>> = {
+  AUTH_CROWDED: 503,
+  AUTH_GRAPH: 403,
   AUTH_INVALID: 401,
   AUTH_MISSING: 401,
   AUTH_ORIGIN: 403,
+  AUTH_TOKEN: 401,
+  CALL_GRAPH_UNKNOWN: 404,
   CALL_LIMIT: 503,
   CAPACITY_EXCEEDED: 503,
   HTTP_METHOD: 405,
   HTTP_NOT_FOUND: 404,
   HTTP_REQUEST: 400,
   HTTP_UPGRADE_REQUIRED: 426,
+  KEY_CALLS_LIMIT: 429,
   RUNTIME_CLOSED: 503,
+  TOKEN_LIMIT: 429,
+  TOKEN_REQUEST: 400,
 };
 
 function refusal(error: SyrinxError): Answer {

@@ -45,6 +45,12 @@ export const TRANSPORT_LIMITS = {
   callCloseMs: 8_000,
   /** WebSockets beyond `server.maxCalls` that may be open (calls that are just ending). At it: 503. */
   spareConnections: 64,
+  /** WebSockets whose key is still to come, in the first message. At it: AUTH_CROWDED. */
+  strangers: 64,
+  /** The body of a request for a token. At it: TOKEN_REQUEST. */
+  tokenRequestBytes: 4 * KIB,
+  /** How often files that may change, keys and certificates, are looked at. */
+  filePollMs: 2_000,
   /** How often timeouts are looked at. */
   tickMs: 500,
   /** HTTP, against clients that dawdle: headers, whole request, idle connection. At it: Node closes the connection. */

@@ -1,9 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.js";
-import { SyrinxError } from "../base/errors.js";
+import { SyrinxError, toSyrinxError } from "../base/errors.js";
 import type { Logger } from "../telemetry/logger.js";
-import { createDoorkeeper, type Doorkeeper } from "./auth.js";
+import { Admission } from "./access/admission.js";
+import { withoutCredentials } from "./access/credentials.js";
+import type { Identity } from "./access/keys.js";
+import type { Doorkeeper, Visit } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
 import { faceRequestOf } from "./face-request.js";
 import type { FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
@@ -18,6 +21,7 @@ export interface Guest {
   readonly socket: CallSocket;
   readonly codec: FaceCodec;
   readonly face: string;
+  readonly admission: Admission;
   /** Bytes of one message, if it is not the transport's own limit. */
   readonly messageBytes: number | undefined;
   /** Silence that ends the call, if it is not the server's own. */
@@ -28,7 +32,7 @@ export interface Guest {
 export interface ReceptionSetup {
   readonly routes: Routes;
   readonly graphs: ReadonlyMap<string, GraphFacts>;
-  readonly apiKeys: readonly string[] | undefined;
+  readonly door: Doorkeeper;
   readonly facts: ServerFacts;
   readonly limits: TransportLimits;
   readonly clock: Clock;
@@ -39,16 +43,23 @@ export interface ReceptionSetup {
   readonly onGuest: (guest: Guest) => void;
 }
 
+/** An `upgrade` event. */
+interface Knock {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
 /** Decides about upgrade requests: path, key, origin, room, then the face's own negotiation. */
 export class Reception {
   readonly #setup: ReceptionSetup;
-  readonly #doorkeeper: Doorkeeper;
   /** By the size of message that they let through. */
   readonly #upgrades = new Map<number, Upgrade>();
+  /** Connections whose key is still to come. */
+  #strangers = 0;
 
   constructor(setup: ReceptionSetup) {
     this.#setup = setup;
-    this.#doorkeeper = createDoorkeeper(setup.apiKeys);
   }
 
   /** Takes over the socket of an `upgrade` event. */
@@ -65,35 +76,57 @@ export class Reception {
     const path = pathOf(request.url);
     const route = this.#setup.routes.get(path);
     if (route === undefined) return this.#refuse(socket, notFound(path));
-    const knock = faceRequestOf(request, path, route, this.#setup.graphs);
-    const objection = this.#objection(request, route, knock);
-    if (objection !== undefined) return this.#refuse(socket, objection, route, knock);
+    const whole = faceRequestOf(request, path, route, this.#setup.graphs);
+    let visit: Visit;
+    try {
+      this.#objectTo(request, whole);
+      visit = this.#setup.door.admit(whole, route.face.credentialInMessage);
+    } catch (error) {
+      return this.#refuse(socket, toSyrinxError(error), route, withoutCredentials(whole));
+    }
+    return this.#negotiate({ request, socket, head }, route, visit);
+  }
 
+  #negotiate({ request, socket, head }: Knock, route: Route, { identity, request: seen }: Visit): boolean {
     const { face } = route;
-    if (face.negotiate === undefined) return this.#refuse(socket, notFound(path), route, knock);
-    const outcome = face.negotiate(knock, this.#setup.facts);
+    if (face.negotiate === undefined) return this.#refuse(socket, notFound(seen.path), route, seen);
+    const outcome = face.negotiate(seen, this.#setup.facts);
     if (!outcome.accepted && outcome.http !== undefined) {
       this.#setup.metrics.admissionRejected(outcome.error.code);
       refuseUpgrade(socket, outcome.http.status, outcome.http.body, outcome.http.headers);
       return false;
     }
+    let admission: Admission;
+    try {
+      admission = this.#admission(identity);
+    } catch (error) {
+      return this.#refuse(socket, toSyrinxError(error), route, seen);
+    }
     const { headers = {}, idleTimeoutMs } = outcome.accepted ? outcome : {};
-    const { messageBytes } = face;
+    // A stranger fills no more memory than anybody may.
+    const messageBytes = admission.isStranger ? undefined : face.messageBytes;
     let isAccepted = false;
-    this.#upgradeFor(messageBytes)(
-      request,
-      socket,
-      head,
-      { subprotocol: outcome.subprotocol, headers },
-      (webSocket) => {
-        isAccepted = true;
-        socket.off("error", dropSocket);
-        const refusal = outcome.accepted ? undefined : outcome.error;
-        const codec = outcome.createCodec();
-        this.#setup.onGuest({ socket: webSocket, codec, face: face.name, messageBytes, idleTimeoutMs, refusal });
-      },
-    );
+    const handshake = { subprotocol: outcome.subprotocol, headers };
+    this.#upgradeFor(messageBytes)(request, socket, head, handshake, (webSocket) => {
+      isAccepted = true;
+      socket.off("error", dropSocket);
+      const refusal = outcome.accepted ? undefined : outcome.error;
+      const codec = outcome.createCodec();
+      const guest = { socket: webSocket, codec, face: face.name, admission, messageBytes, idleTimeoutMs, refusal };
+      this.#setup.onGuest(guest);
+    });
+    if (!isAccepted) admission.leave();
     return isAccepted;
+  }
+
+  #admission(identity: Identity | undefined): Admission {
+    const { door, limits } = this.#setup;
+    if (identity !== undefined) return new Admission(door, identity);
+    if (this.#strangers >= limits.strangers) throw new SyrinxError("AUTH_CROWDED", { limit: limits.strangers });
+    this.#strangers += 1;
+    return new Admission(door, undefined, () => {
+      this.#strangers -= 1;
+    });
   }
 
   #upgradeFor(messageBytes = this.#setup.limits.messageBytes): Upgrade {
@@ -105,14 +138,13 @@ export class Reception {
     return upgrade;
   }
 
-  /** Whatever forbids the upgrade, before anything is allocated for it. */
-  #objection(request: IncomingMessage, route: Route, knock: FaceRequest): SyrinxError | undefined {
-    const { headers } = request;
+  /** Throws whatever forbids any upgrade now. Before the key is looked at: a token is not used up in vain. */
+  #objectTo({ headers }: IncomingMessage, wish: FaceRequest): void {
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0) {
-      return new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
+      throw new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
     }
-    const visitor = { headers: knock.headers, faceCredential: route.face.credential?.(knock) };
-    return this.#doorkeeper(visitor) ?? this.#setup.objection(wantedGraph(knock));
+    const objection = this.#setup.objection(wantedGraph(wish));
+    if (objection !== undefined) throw objection;
   }
 
   /** In the face's own shape, if one is concerned. */
@@ -123,7 +155,7 @@ export class Reception {
     const status = statusOf(error.code);
     const headers: Record<string, string> = {};
     if (status === 401) headers["www-authenticate"] = "Bearer";
-    if (status === 503) headers["retry-after"] = retryAfterOf(error);
+    if (status === 503 || status === 429) headers["retry-after"] = retryAfterOf(error);
     const own = knock === undefined ? undefined : route?.face.refusal?.(error, knock);
     if (own === undefined) refuseUpgrade(socket, status, JSON.stringify(errorBody(error)), headers);
     else refuseUpgrade(socket, own.status, own.body, { ...headers, ...own.headers }, own.contentType);

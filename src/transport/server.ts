@@ -1,15 +1,20 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { type Clock, createClock } from "../base/clock.js";
-import { reasonOf, SyrinxError } from "../base/errors.js";
+import { SyrinxError } from "../base/errors.js";
 import { packageVersion } from "../base/package-root.js";
+import type { PlanTls } from "../config/plan.js";
+import { isLoopback } from "../config/server.js";
 import type { Runtime } from "../runtime/api.js";
 import { type Logger, silentLogger } from "../telemetry/logger.js";
+import { Front } from "./access/front.js";
+import { watchKeys } from "./access/key-file.js";
+import { Doorkeeper } from "./auth.js";
+import type { ChangingFiles } from "./changing-files.js";
 import { Connection } from "./connection.js";
 import { graphFactsOf } from "./face-request.js";
 import type { Face, ServerFacts } from "./faces/face.js";
 import { answerHttp, type HttpContext } from "./http.js";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.js";
+import { Listeners } from "./listeners.js";
 import { noMetrics, type TransportMetrics } from "./metrics.js";
 import { type Guest, Reception } from "./reception.js";
 import { buildRoutes, type Routes } from "./routes.js";
@@ -21,6 +26,7 @@ export interface ServerOptions {
   /** Instead of the plan's. Port 0 takes a free one. */
   readonly host?: string;
   readonly port?: number;
+  readonly tls?: PlanTls;
   /** For tests: shorter times, smaller bounds. */
   readonly limits?: Partial<TransportLimits>;
   readonly clock?: Clock;
@@ -30,8 +36,12 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly port: number;
-  /** `http://host:port`, without a path. */
+  /** `http://host:port`, or `https:` with TLS, without a path. */
   readonly url: string;
+  /** Of the plain port on loopback beside TLS, if the configuration has both. */
+  readonly localUrl: string | undefined;
+  /** What clients must be told to trust, if the server made its certificate itself. Absolute. */
+  readonly certificateFile: string | undefined;
   /**
    * Takes no new connections at once; lets calls go on for at most `graceMs` (default 0), then tells the rest that the
    * server stops (`close` with reason `drain`, code 1012) and cuts those that do not close by themselves within 2 s.
@@ -40,7 +50,8 @@ export interface RunningServer {
   close(graceMs?: number): Promise<void>;
 }
 
-/** Listens for calls. Resolves when connections are accepted. Throws ROUTE_INVALID, SERVER_LISTEN_FAILED. */
+/** Listens for calls. Resolves when connections are accepted. Throws ROUTE_INVALID, SERVER_ANONYMOUS,
+ * SERVER_LISTEN_FAILED, TLS_INVALID. */
 export async function startServer(runtime: Runtime, options: ServerOptions = {}): Promise<RunningServer> {
   const server = new CallServer(runtime, options);
   await server.listen();
@@ -53,13 +64,13 @@ class CallServer implements RunningServer {
   readonly #logger: Logger;
   readonly #metrics: TransportMetrics;
   readonly #clock: Clock;
-  readonly #host: string;
-  readonly #wantedPort: number;
+  readonly #options: ServerOptions;
+  readonly #door: Doorkeeper;
   readonly #routes: Routes;
   readonly #facts: ServerFacts;
-  readonly #http: Server;
+  readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
-  #port = 0;
+  #keyFile: ChangingFiles | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #onLastGone: (() => void) | undefined;
@@ -71,42 +82,40 @@ class CallServer implements RunningServer {
     this.#logger = options.logger ?? silentLogger;
     this.#metrics = options.metrics ?? runtime.transportMetrics ?? noMetrics;
     this.#clock = options.clock ?? createClock();
-    this.#host = options.host ?? server.host;
-    this.#wantedPort = options.port ?? server.port;
+    this.#options = options;
+    this.#door = new Doorkeeper(server, this.#limits, this.#clock);
     this.#routes = buildRoutes(runtime.plan, options.faces);
     const { messageBytes, audioMessageBytes, paceFactor, paceBurstMs } = this.#limits;
     const identity = { name: "syrinx", version: packageVersion(), idleTimeoutMs: server.idleTimeoutMs };
     this.#facts = { ...identity, messageBytes, audioMessageBytes, paceFactor, paceBurstMs };
-    this.#http = this.#createHttp();
+    this.#listeners = this.#createListeners();
   }
 
   get port(): number {
-    return this.#port;
+    return this.#listeners.port;
   }
 
   get url(): string {
-    const isAnywhere = this.#host === "0.0.0.0" || this.#host === "::";
-    const named = this.#host.includes(":") ? `[${this.#host}]` : this.#host;
-    return `http://${isAnywhere ? "localhost" : named}:${this.#port}`;
+    return this.#listeners.url;
+  }
+
+  get localUrl(): string | undefined {
+    return this.#listeners.localUrl;
+  }
+
+  get certificateFile(): string | undefined {
+    return this.#listeners.certificateFile;
   }
 
   async listen(): Promise<void> {
-    const host = this.#host;
-    const port = this.#wantedPort;
-    await new Promise<void>((resolve, reject) => {
-      const onError = (error: Error): void => {
-        reject(new SyrinxError("SERVER_LISTEN_FAILED", { host, port, reason: reasonOf(error) }, error));
-      };
-      this.#http.once("error", onError);
-      this.#http.listen({ host, port }, () => {
-        this.#http.off("error", onError);
-        this.#http.on("error", (error) => this.#logger.error({ err: error }, "server socket failed"));
-        resolve();
-      });
-    });
-    this.#port = (this.#http.address() as AddressInfo).port;
+    const { host, isOpen, isAllowed } = this.#openness();
+    if (isOpen && !isAllowed) throw new SyrinxError("SERVER_ANONYMOUS", { host });
+    await this.#listeners.listen();
     this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
     this.#ticker.unref();
+    this.#keyFile = watchKeys(this.#runtime.plan.server.apiKeys, this.#door, this.#logger);
+    this.#keyFile?.start(this.#limits.filePollMs);
+    this.#sayWhoMayCome();
   }
 
   close(graceMs = 0): Promise<void> {
@@ -115,14 +124,14 @@ class CallServer implements RunningServer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
-    this.#http.closeIdleConnections();
+    const closed = this.#listeners.close();
+    this.#keyFile?.stop();
     await this.#allGone(graceMs);
     for (const connection of [...this.#connections]) connection.drain();
     await this.#allGone(this.#limits.closeHandshakeMs);
     for (const connection of [...this.#connections]) connection.terminate();
     clearInterval(this.#ticker);
-    this.#http.closeAllConnections();
+    this.#listeners.closeAllConnections();
     await closed;
   }
 
@@ -147,16 +156,9 @@ class CallServer implements RunningServer {
     this.#metrics.bufferedBytes(most);
   }
 
-  #createHttp(): Server {
-    const { httpHeadersMs, httpRequestMs, httpKeepAliveMs, httpHeaderBytes } = this.#limits;
-    const http = createServer({
-      headersTimeout: httpHeadersMs,
-      requestTimeout: httpRequestMs,
-      keepAliveTimeout: httpKeepAliveMs,
-      connectionsCheckingInterval: 1_000,
-      maxHeaderSize: httpHeaderBytes,
-      insecureHTTPParser: false,
-    });
+  #createListeners(): Listeners {
+    const { plan } = this.#runtime;
+    const graphs = graphFactsOf(plan);
     const context: HttpContext = {
       runtime: this.#runtime,
       routes: this.#routes,
@@ -164,15 +166,17 @@ class CallServer implements RunningServer {
       isDraining: () => this.#closing !== undefined,
       connectionCount: () => this.#connections.size,
     };
-    http.on("request", (request, response) => {
-      // Nothing here reads a body. Whatever comes is thrown away, within the request's timeout.
-      request.resume();
-      void answerHttp(request, response, context);
+    const front = new Front({
+      door: this.#door,
+      routes: this.#routes,
+      graphs: [...graphs.keys()],
+      tokenRequestBytes: this.#limits.tokenRequestBytes,
+      metrics: this.#metrics,
     });
     const reception = new Reception({
       routes: this.#routes,
-      graphs: graphFactsOf(this.#runtime.plan),
-      apiKeys: this.#runtime.plan.server.apiKeys,
+      graphs,
+      door: this.#door,
       facts: this.#facts,
       limits: this.#limits,
       clock: this.#clock,
@@ -181,8 +185,43 @@ class CallServer implements RunningServer {
       objection: (graph) => this.#objection(graph),
       onGuest: (guest) => this.#admit(guest),
     });
-    http.on("upgrade", (request, socket, head) => reception.receive(request, socket, head));
-    return http;
+    const { host = plan.server.host, port = plan.server.port, tls = plan.server.tls } = this.#options;
+    return new Listeners({
+      host,
+      port,
+      tls,
+      limits: this.#limits,
+      logger: this.#logger,
+      onRequest: (request, response) => {
+        if (front.receive(request, response)) return;
+        // Nothing here reads a body. Whatever comes is thrown away, within the request's timeout.
+        request.resume();
+        void answerHttp(request, response, context);
+      },
+      onUpgrade: (request, socket, head) => reception.receive(request, socket, head),
+    });
+  }
+
+  /** What whoever runs the server should know, whether or not it is what they meant. */
+  #sayWhoMayCome(): void {
+    const { url, localUrl, certificateFile } = this;
+    const { keys } = this.#door;
+    const where = { url, localUrl, certificateFile, tls: url.startsWith("https"), keyCount: keys?.size ?? 0 };
+    if (keys !== undefined) this.#logger.info(where, "listening; clients need an API key");
+    else if (this.#openness().isOpen) {
+      this.#logger.warn(where, "listening without API keys: open to everybody who can reach this address");
+    } else this.#logger.info(where, "listening on loopback only, without API keys: open to this machine");
+  }
+
+  /** Whether others than this machine get in without a key. The configuration was checked; the options were not. */
+  #openness(): { readonly host: string; readonly isOpen: boolean; readonly isAllowed: boolean } {
+    const { server } = this.#runtime.plan;
+    const host = this.#options.host ?? server.host;
+    return {
+      host,
+      isOpen: this.#door.keys === undefined && !isLoopback(host),
+      isAllowed: server.allowAnonymous === true,
+    };
   }
 
   #objection(graph: string | undefined): SyrinxError | undefined {
@@ -194,12 +233,13 @@ class CallServer implements RunningServer {
     return graph === undefined ? undefined : this.#runtime.objection?.(graph);
   }
 
-  #admit({ socket, codec, face, refusal, messageBytes, idleTimeoutMs }: Guest): void {
+  #admit({ socket, codec, face, admission, refusal, messageBytes, idleTimeoutMs }: Guest): void {
     const connection: Connection = new Connection({
       runtime: this.#runtime,
       socket,
       codec,
       face,
+      admission,
       idleTimeoutMs: idleTimeoutMs ?? this.#facts.idleTimeoutMs,
       limits: messageBytes === undefined ? this.#limits : { ...this.#limits, messageBytes },
       clock: this.#clock,

@@ -228,9 +228,9 @@ function likeness(left: Int16Array, right: Int16Array): number {
 
 test("other kinds of file are named in the error", async () => {
   const kinds: readonly (readonly [string, RegExp])[] = [
-    ["OggS\0\x02 more", /AUDIO_FORMAT_UNSUPPORTED.*Ogg/],
-    ["\x1aE\xdf\xa3 more", /AUDIO_FORMAT_UNSUPPORTED.*WebM/],
-    ["\0\0\0\x20ftypM4A ", /AUDIO_FORMAT_UNSUPPORTED.*M4A/],
+    ["OggS\0\x02 more", /AUDIO_FORMAT_UNSUPPORTED.*Ogg without/],
+    ["\x1aE\xdf\xa3 more", /AUDIO_DECODE_FAILED.*no audio track/],
+    ["\0\0\0\x20ftypM4A ", /AUDIO_FORMAT_UNSUPPORTED.*M4A.*AAC/],
     ["FORM....AIFF", /AUDIO_FORMAT_UNSUPPORTED.*AIFF/],
     ["hello, I am a text", /AUDIO_FORMAT_UNSUPPORTED.*unknown/],
     ["", /AUDIO_DECODE_FAILED.*empty/],

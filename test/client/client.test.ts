@@ -9,6 +9,7 @@ import {
   SyrinxClientError,
   type WebSocketConstructor,
 } from "../../src/client/index.js";
+import { plainKeys } from "../support/keys.js";
 import { ramp, withServer } from "../support/test-socket.js";
 
 const injected = WebSocket as unknown as WebSocketConstructor;
@@ -73,7 +74,7 @@ for (const [name, WebSocketClass] of [
 
 describe("connect", () => {
   test("gives the key without putting it into the address, if it can", () =>
-    withServer({ server: { apiKeys: ["plain-key", "odd key, ü"] } }, async ({ server }) => {
+    withServer({ server: { apiKeys: plainKeys("plain-key", "odd key, ü") } }, async ({ server }) => {
       for (const apiKey of ["plain-key", "odd key, ü"]) {
         const client = await connect(server.url, { graph: "echo", apiKey, WebSocket: injected });
         await client.close();

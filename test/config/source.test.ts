@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import {
   formatProblems,
   loadConfig,
   moduleUrls,
+  type Plan,
 } from "../../src/config/index.js";
 import { brief, fakeRegistries, load, problemsOf } from "./fakes.js";
 
@@ -223,13 +225,59 @@ describe("secrets", () => {
   const open = (apiKeys: string): string => `${ECHO}server: { host: 0.0.0.0, apiKeys: ${apiKeys} }`;
   const KEY = "0123456789abcdef0123";
   const OTHER = "fedcba9876543210fedc";
+  const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+  const digestsOf = (plan: Plan): string[] => plan.server.apiKeys!.keys.map(({ digest }) => digest);
 
   test("are read from the environment or a file", () => {
     const { plan } = load(open("{ env: KEYS }"), { env: { KEYS: `${KEY}, ${OTHER}` } });
-    assert.deepEqual(plan.server.apiKeys, [KEY, OTHER]);
+    assert.deepEqual(digestsOf(plan), [KEY, OTHER].map(sha256));
     file("keys.txt", `# one per line\n${KEY}\n\n  ${OTHER}\r\n`);
     const fromFile = load(open("{ file: ./keys.txt }"), { baseFolder: folder });
-    assert.deepEqual(fromFile.plan.server.apiKeys, [KEY, OTHER]);
+    assert.deepEqual(digestsOf(fromFile.plan), [KEY, OTHER].map(sha256));
+    assert.equal(fromFile.plan.server.apiKeys?.file, join(folder, "keys.txt"));
+  });
+
+  test("are kept as digests alone, with the settings that stand beside them", () => {
+    file("limits.txt", `sha256:${sha256(KEY)}  name=acme calls=20 audio=2.5 # until June\n${OTHER} name=old\n`);
+    const { plan } = load(open("{ file: ./limits.txt }"), { baseFolder: folder });
+    assert.deepEqual(plan.server.apiKeys!.keys, [
+      { digest: sha256(KEY), name: "acme", maxCalls: 20, audioRate: 2.5 },
+      { digest: sha256(OTHER), name: "old" },
+    ]);
+    const env = { KEYS: `${KEY} name=acme calls=3, sha256:${sha256(OTHER).toUpperCase()}` };
+    const inEnv = load(open("{ env: KEYS }"), { env }).plan;
+    assert.deepEqual(inEnv.server.apiKeys!.keys, [
+      { digest: sha256(KEY), name: "acme", maxCalls: 3 },
+      { digest: sha256(OTHER), name: `key-${sha256(OTHER).slice(0, 8)}` },
+    ]);
+    for (const each of [plan, inEnv]) assert.doesNotMatch(JSON.stringify(each), new RegExp(`${KEY}|${OTHER}`));
+  });
+
+  test("that are no key with its settings are told by line, and nothing of the line is shown", () => {
+    const faulty = [
+      "sha256:abc",
+      `${KEY} ${OTHER}`,
+      `${KEY} calls=0`,
+      `${KEY} calls=1.5`,
+      `${KEY} audio=much`,
+      `${KEY} name=`,
+      `${KEY} weight=2`,
+      "calls=3",
+      "k".repeat(2_000),
+      `${KEY}\n\n${KEY}`,
+      `${KEY}\nsha256:${sha256(KEY)}`,
+    ];
+    for (const lines of faulty) {
+      file("faulty.txt", `# comment\n${lines}\n`);
+      const problems = problemsOf(open("{ file: ./faulty.txt }"), { env: {}, baseFolder: folder });
+      assert.deepEqual(
+        problems.map(({ code }) => code),
+        ["key-invalid"],
+        lines,
+      );
+      assert.match(problems[0]!.message, /^line [234]: /);
+      assert.doesNotMatch(formatProblems(problems), new RegExp(`${KEY}|kkk|abc`));
+    }
   });
 
   test("in the file itself are refused and not repeated", () => {
@@ -263,6 +311,45 @@ describe("secrets", () => {
     for (const format of ["text", "mermaid", "dot"] as const) {
       assert.equal(describePlan(plan, { format }).includes(KEY), false);
     }
+  });
+
+  test("let every page of the web in only where there are keys, or it is wanted", () => {
+    const codes = (server: string): string[] =>
+      problemsOf(`${ECHO}server: ${server}`, { env: { KEYS: KEY } }).map((problem) => problem.code);
+    assert.deepEqual(codes('{ cors: { origins: "*" } }'), ["anonymous-network"]);
+    assert.deepEqual(codes('{ cors: { origins: "*" }, allowAnonymous: true }'), []);
+    assert.deepEqual(codes('{ cors: { origins: "*" }, apiKeys: { env: KEYS } }'), []);
+    const { plan } = load(`${ECHO}server: { cors: { origins: [https://a.example, "capacitor://localhost"] } }`);
+    assert.deepEqual(plan.server.origins, ["https://a.example", "capacitor://localhost"]);
+    for (const origin of [
+      "https://a.example/",
+      "https://*.a.example",
+      "a.example",
+      "https://A.example",
+      "null",
+      "https://a.example:443",
+    ]) {
+      assert.deepEqual(codes(`{ cors: { origins: ["${origin}"] } }`), ["invalid-value"], origin);
+    }
+    assert.deepEqual(codes("{ cors: { origins: [] } }"), ["invalid-value"]);
+  });
+
+  test("of TLS are files, told if they are not there, or made by the server", () => {
+    const codes = (tls: string): string[] =>
+      problemsOf(`${ECHO}server: { tls: ${tls} }`, { baseFolder: folder }).map((problem) => problem.code);
+    file("cert.pem", "certificate");
+    file("key.pem", "key");
+    const { plan } = load(`${ECHO}server: { tls: { cert: ./cert.pem, key: key.pem, port: 8443 } }`, {
+      baseFolder: folder,
+    });
+    const full = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem"), port: 8443 };
+    assert.deepEqual(plan.server.tls, full);
+    assert.deepEqual(load(`${ECHO}server: { tls: { selfSigned: true } }`).plan.server.tls, { selfSigned: true });
+    assert.deepEqual(codes("{ cert: cert.pem, key: none.pem }"), ["secret-missing"]);
+    for (const wrong of ["{}", "{ cert: cert.pem }", "{ key: key.pem }", "{ selfSigned: false }", "{ port: 8443 }"]) {
+      assert.deepEqual(codes(wrong), ["invalid-value"], wrong);
+    }
+    assert.deepEqual(codes("{ selfSigned: true, cert: cert.pem, key: key.pem }"), ["invalid-value"]);
   });
 
   test("are needed on addresses that others can reach, unless that is wanted", () => {

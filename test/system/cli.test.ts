@@ -5,10 +5,23 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ERRORS } from "../../src/base/errors.js";
 import { packageVersion } from "../../src/base/package-root.js";
+import { parseKeyLines } from "../../src/config/index.js";
 import { RATE_HZ, writePiper } from "../models/tts/piper-support.js";
 import { cli, type Finished, readRecording, startCli, TIMER_TEXT } from "../support/system.js";
 
-const COMMANDS = ["serve", "talk", "transcribe", "say", "check", "graph", "devices", "models", "demo", "schema"];
+const COMMANDS = [
+  "serve",
+  "talk",
+  "transcribe",
+  "say",
+  "check",
+  "graph",
+  "devices",
+  "models",
+  "keys",
+  "demo",
+  "schema",
+];
 
 function lines(text: string): Record<string, unknown>[] {
   return text
@@ -237,6 +250,17 @@ describe("the command line", { timeout: 150_000, concurrency: 2 }, () => {
     assert.equal(json.code, 0, json.stderr);
     assert.equal(lines(json.stdout)[0]!.version, 1);
     assert.doesNotMatch(json.stdout, /very-secret/);
+  });
+
+  test("`keys new` prints a key and its line for the key file, and keeps to what a line may say", async () => {
+    const { code, stdout, stderr } = await cli(["keys", "new", "--name", "acme", "--calls", "2", "--json"]);
+    assert.equal(code, 0, stderr);
+    const { key, line } = lines(stdout)[0] as { key: string; line: string };
+    const list = parseKeyLines(line);
+    assert.deepEqual(list.faults, []);
+    assert.deepEqual(list.keys, [{ digest: parseKeyLines(key).keys[0]!.digest, name: "acme", maxCalls: 2 }]);
+    assert.doesNotMatch(line, new RegExp(key));
+    assertToldToAPerson(await cli(["keys", "new", "--audio", "much"]), 2, /--audio cannot be much/);
   });
 
   test("`devices` names the CPU as working", async () => {

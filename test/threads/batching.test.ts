@@ -40,7 +40,9 @@ async function serve(pcm: Int16Array, batchWaitMs: number): Promise<Served> {
     events.push(own.flatMap((event) => (event.type === "vad" ? [`${event.what} at ${event.atMs}`] : [])));
   }
   const text = await runtime.metrics();
+  assert.match(text, /^syrinx_ready 1$/m);
   await runtime.drain();
+  assert.match(await runtime.metrics(), /^syrinx_ready 0$/m);
   const metric = (name: string): number => Number(new RegExp(`^syrinx_${name}{.*} (\\S+)$`, "m").exec(text)![1]);
   return { events, batches: metric("batch_size_count"), waitSeconds: metric("batch_wait_seconds_sum") };
 }

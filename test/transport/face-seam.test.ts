@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { WebSocket } from "ws";
 import { startServer } from "../../src/transport/server.js";
 import { FakeRuntime, Watched } from "../support/fake-runtime.js";
+import { plainKeys } from "../support/keys.js";
 import { stereoFace } from "../support/stereo-face.js";
 
 class Client extends Watched {
@@ -37,7 +38,7 @@ async function withStereo(
   keys?: readonly string[],
 ): Promise<void> {
   const routes = [{ path: "/stereo", face: "stereo", graph: "echo", options: {} }];
-  const runtime = new FakeRuntime({ routes, server: { apiKeys: keys } });
+  const runtime = new FakeRuntime({ routes, server: { apiKeys: keys && plainKeys(...keys) } });
   const faces = new Map([["stereo", stereoFace]]);
   const server = await startServer(runtime, { faces, limits: { tickMs: 20 } });
   const client = new Client(`${server.url}/stereo`);

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { SyrinxError } from "../../src/base/errors.js";
 import { startServer } from "../../src/transport/server.js";
 import { FakeRuntime } from "../support/fake-runtime.js";
+import { plainKeys } from "../support/keys.js";
 import { ramp, TestSocket, withServer } from "../support/test-socket.js";
 
 async function body(response: Response): Promise<Record<string, unknown>> {
@@ -113,7 +114,7 @@ describe("room", () => {
 });
 
 describe("keys and origins", () => {
-  const keys = { server: { apiKeys: ["alpha-key", "béta"] } };
+  const keys = { server: { apiKeys: plainKeys("alpha-key", "béta") } };
 
   test("lets a key in from wherever it is given", () =>
     withServer(keys, async ({ dial }) => {

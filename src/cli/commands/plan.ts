@@ -83,7 +83,7 @@ async function measure(
   recordings: readonly Int16Array[],
   say: (text: string) => void,
 ): Promise<Record<string, GraphCapacity>> {
-  const { apiKeys: _, admission: __, ...server } = whole.server;
+  const { apiKeys: _, admission: __, tls: ___, ...server } = whole.server;
   const routes: Plan["routes"] = [
     { path: "/v1/call", face: "native", graph: whole.graphs[0]!.name, options: { anyGraph: true } },
   ];

@@ -21,6 +21,7 @@ export function addServe(program: Command): void {
       "models of the catalogue that are missing: never, missing (default: the configuration's)",
       parsePull,
     )
+    .option("--tls-self-signed", "speak HTTPS and wss with a certificate made for this machine, for development")
     .option("--json", "print what is served as one line of JSON")
     .addHelpText("after", "\nExamples:\n  syrinx serve\n  syrinx serve my-agent.yaml --port 9000 --pull missing\n")
     .action(serve);
@@ -30,6 +31,7 @@ interface ServeOptions {
   readonly port?: number;
   readonly host?: string;
   readonly pull?: PullPolicy;
+  readonly tlsSelfSigned?: true;
   readonly json?: boolean;
 }
 
@@ -41,6 +43,7 @@ async function serve(config: string, options: ServeOptions): Promise<void> {
   const overrides = {
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.tlsSelfSigned === undefined ? {} : { tls: { selfSigned: true } as const }),
   };
   let server: RunningServer;
   try {
@@ -49,13 +52,16 @@ async function serve(config: string, options: ServeOptions): Promise<void> {
     await runtime.drain();
     throw error;
   }
-  if (options.json === true)
-    process.stdout.write(`${JSON.stringify({ type: "serving", url: server.url, port: server.port })}\n`);
+  if (options.json === true) process.stdout.write(`${JSON.stringify(served(server))}\n`);
   else process.stdout.write(banner(config, runtime, server));
   await stop.requested;
   runtime.log.info("stopping");
   await server.close();
   await runtime.drain();
+}
+
+function served({ url, port, localUrl, certificateFile }: RunningServer): object {
+  return { type: "serving", url, port, localUrl, certificateFile };
 }
 
 function banner(config: string, runtime: RuntimeImpl, server: RunningServer): string {
@@ -70,9 +76,13 @@ function banner(config: string, runtime: RuntimeImpl, server: RunningServer): st
     `  WebSocket  ${web}/v1/call?graph=${plan.graphs[0]!.name}   (docs/PROTOCOL.md)\n`,
     `  try it     npx syrinx talk samples/question.wav --url ${web}\n`,
     `  health     ${server.url}/readyz   ${server.url}/metrics   ${server.url}/v1/capacity\n\n`,
+    server.localUrl === undefined ? "" : `  without TLS, on this machine: ${server.localUrl}\n`,
+    server.certificateFile === undefined
+      ? ""
+      : `  its certificate is its own; clients trust it with NODE_EXTRA_CA_CERTS=${server.certificateFile}\n`,
     plan.server.apiKeys === undefined
       ? "  no API keys are configured: open to everybody who can reach this address\n"
-      : "",
+      : `  clients need one of ${plan.server.apiKeys.keys.length} API key(s)\n`,
     "  Ctrl-C stops it.\n",
   ].join("");
 }

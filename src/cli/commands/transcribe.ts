@@ -2,13 +2,13 @@ import { writeFile } from "node:fs/promises";
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { SyrinxError } from "../../base/errors.js";
+import { toSrt, toVtt } from "../../base/subtitles.js";
 import { GRAPH_RATE_HZ } from "../../base/units.js";
 import type { TranscriptEvent } from "../../frames/events.js";
 import type { Call } from "../../runtime/api.js";
 import { Jobs } from "../../runtime/jobs.js";
 import { createRuntime, type RuntimeImpl } from "../../runtime/runtime.js";
 import { graphWith, shippedConfig } from "../options.js";
-import { toSrt, toVtt } from "../subtitles.js";
 
 /** Shorter files are done before a progress bar could be read. */
 const PROGRESS_MS_MIN = 20_000;
@@ -19,7 +19,7 @@ export function addTranscribe(program: Command): void {
   program
     .command("transcribe")
     .summary("transcribe audio files")
-    .description("Prints what is said in WAV, FLAC or MP3 files.")
+    .description("Prints what is said in audio files: WAV, FLAC, MP3, Ogg with Opus or Vorbis, WebM with Opus.")
     .argument("<file...>", "audio files")
     .option("-c, --config <file>", "configuration with a transcribing graph", shippedConfig("transcribe"))
     .option("-g, --graph <name>", "graph to use (default: the first with a recogniser)")

@@ -27,9 +27,11 @@ export interface FaceRequest {
   /** `GET` for a WebSocket. */
   readonly method: string;
   readonly path: string;
+  /** Keys are taken out before a face sees it: of the query, the headers and the subprotocols. */
   readonly query: URLSearchParams;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Of `token, KEY` and `bearer, KEY` the first stays, of `syrinx.key.KEY` what stands before the last dot. */
   readonly subprotocols: readonly string[];
   /** The graph that the client gets if it names none. */
   readonly graph: string | undefined;
@@ -57,8 +59,11 @@ export interface Face {
   readonly name: string;
   /** Checks a route's options when the server starts. Throws what zod throws. */
   parseOptions(options: Readonly<Record<string, unknown>>): unknown;
-  /** The API key, where this protocol carries it in a place of its own (a subprotocol, the query). */
-  credential?(request: FaceRequest): string | undefined;
+  /**
+   * Clients may give their key in the first message, as {@link ClientMessage} `credential`. Without a key the upgrade is
+   * then let through, messages are no larger than the transport's own limit, and nothing but the credential is heard.
+   */
+  readonly credentialInMessage?: boolean;
   /** Before the upgrade. Must not throw. Absent: the face has no WebSocket. */
   negotiate?(request: FaceRequest, server: ServerFacts): Accepted | Refused;
   /** Requests that are no upgrade. Absent: there are none. */
@@ -108,6 +113,8 @@ export const CHANNELS_MAX = 8;
 
 /** What a client can say, whatever protocol it speaks. */
 export type ClientMessage =
+  /** A key or token. Nothing happens if one was given in the handshake. */
+  | { readonly type: "credential"; readonly value: string }
   /** Opens the call, where its options come in a message. The first one, once. */
   | { readonly type: "open"; readonly request: CallRequest }
   /** s16 mono at the rate of the call's input. May be a view into the message's memory: valid until the next decode. */

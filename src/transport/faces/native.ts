@@ -24,10 +24,8 @@ import { SAMPLE_CODECS, type SampleCodec } from "./native-format.js";
 import { CONTROL_BYTES, OPTIONAL_EVENTS, parseControl, quote } from "./native-messages.js";
 
 export const NATIVE_SUBPROTOCOL = "syrinx.v1";
-/** A browser cannot set headers on a WebSocket: its key comes as a subprotocol of this form. */
-export const KEY_SUBPROTOCOL = "syrinx.key.";
 const ANY_VERSION = /^syrinx\.v\d+$/;
-const PARAMETERS = ["graph", "rate", "outRate", "format", "outFormat", "setup", "api_key"];
+const PARAMETERS = ["graph", "rate", "outRate", "format", "outFormat", "setup"];
 const RATE_HZ = { min: 8_000, max: 48_000 };
 
 const rateHz = z.number().int().min(RATE_HZ.min).max(RATE_HZ.max);
@@ -43,10 +41,6 @@ const routeOptions = z.strictObject({
 export const native: SocketFace = {
   name: "native",
   parseOptions: (options) => routeOptions.parse(options),
-  credential(request) {
-    const offered = request.subprotocols.find((name) => name.startsWith(KEY_SUBPROTOCOL));
-    return offered?.slice(KEY_SUBPROTOCOL.length) ?? request.query.get("api_key") ?? undefined;
-  },
   negotiate(request, server) {
     try {
       return accept(request, server);
@@ -102,7 +96,6 @@ function chooseSubprotocol(offered: readonly string[]): string | undefined {
   if (offered.length === 0) return undefined;
   const named = offered.filter((name) => ANY_VERSION.test(name));
   throw new SyrinxError("PROTOCOL_VERSION", {
-    // Never the key.
     offered: named.length > 0 ? quote(named.join(", ")) : "none that is known",
     supported: NATIVE_SUBPROTOCOL,
   });

@@ -1,5 +1,11 @@
 /** Words with times to subtitle files: SRT and WebVTT. Pure. */
-import type { EventWord } from "../frames/events.js";
+
+/** A word of a transcript; events of calls have these fields. */
+export interface TimedWord {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
 
 /** A cue is one or two short lines: what fits on a screen and can be read while it is spoken. */
 const CUE_CHARS_MAX = 72;
@@ -14,9 +20,9 @@ export interface Cue {
 }
 
 /** Groups words into cues, in order. */
-export function cuesOf(words: readonly EventWord[]): Cue[] {
+export function cuesOf(words: readonly TimedWord[]): Cue[] {
   const cues: Cue[] = [];
-  let open: EventWord[] = [];
+  let open: TimedWord[] = [];
   const close = (): void => {
     if (open.length === 0) return;
     const text = open.map((word) => word.text).join(" ");
@@ -41,14 +47,14 @@ export function cuesOf(words: readonly EventWord[]): Cue[] {
   return cues;
 }
 
-export function toSrt(words: readonly EventWord[]): string {
+export function toSrt(words: readonly TimedWord[]): string {
   const cues = cuesOf(words).map(
     ({ startMs, endMs, text }, index) => `${index + 1}\n${clock(startMs, ",")} --> ${clock(endMs, ",")}\n${text}\n`,
   );
   return cues.join("\n");
 }
 
-export function toVtt(words: readonly EventWord[]): string {
+export function toVtt(words: readonly TimedWord[]): string {
   const cues = cuesOf(words).map(
     ({ startMs, endMs, text }) => `${clock(startMs, ".")} --> ${clock(endMs, ".")}\n${escapeVtt(text)}\n`,
   );
