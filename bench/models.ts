@@ -14,7 +14,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createClock } from "../src/base/clock.js";
 import { packageRoot } from "../src/base/package-root.js";
-import { findFamily } from "../src/models/all-families.js";
+import { loadFamily } from "../src/models/registry.js";
 import { type Bench, type Figure, numberOf, type Sample, type VariantParameters } from "./harness/bench.js";
 import { figure } from "./harness/figures.js";
 import { median } from "./harness/statistics.js";
@@ -54,7 +54,7 @@ function rssMib(): number {
 
 async function load(parameters: VariantParameters): Promise<Sample> {
   const { family: name, ...files } = parameters;
-  const family = findFamily(String(name))!;
+  const family = (await loadFamily(String(name)))!;
   const options = family.options.parse(files);
   const clock = createClock();
   const context = { clock, baseFolder: packageRoot(), device: "cpu", batchMax: BATCH, log: () => {} };

@@ -8,6 +8,7 @@
  *     relay           an actor without a model; baseline: a bare worker thread that says that it is there
  *     recogniser      the real `stt` actor and starter model of configs/transcribe.yaml, killed in mid-sentence;
  *                     baseline: a bare worker thread that opens the same model
+ *     with a standby  the same with `standby: true`: the successor has opened its model before; same baseline
  *
  * Each repeat is one death in a fresh process. The transcript after the death must be the one that an undisturbed call
  * gives, and no frame may be missing at the relay.
@@ -47,7 +48,7 @@ async function relay(parameters: VariantParameters): Promise<Record<string, numb
   return { recoveryMs: faults.recoveryMs };
 }
 
-async function recogniser(parameters: VariantParameters): Promise<Record<string, number>> {
+async function recogniser(parameters: VariantParameters, standby = false): Promise<Record<string, number>> {
   const path = samplePath("timer.wav");
   const { pcm } = await decodeAudio(readFileSync(path), path);
   const shipped = await shippedPlan("transcribe", 4);
@@ -56,8 +57,9 @@ async function recogniser(parameters: VariantParameters): Promise<Record<string,
   const nodes = shipped.nodes.map((node) =>
     node.actor === "stt" ? { ...node, actor: "bench-fault-stt", options: { chosen: node.options, log } } : node,
   );
+  const models = shipped.models.map((model) => ({ ...model, standby }));
   const transcript = await playThrough(
-    { ...shipped, nodes, modules: [MODULE] },
+    { ...shipped, nodes, models, modules: [MODULE] },
     "transcribe",
     pcm,
     numberIn(parameters, "frameMs"),
@@ -108,7 +110,8 @@ async function bareWorker(model: string): Promise<Record<string, number>> {
 const VARIANTS = {
   relay,
   "bare worker": () => bareWorker(""),
-  recogniser,
+  recogniser: (parameters: VariantParameters) => recogniser(parameters),
+  "recogniser with a standby": (parameters: VariantParameters) => recogniser(parameters, true),
   "bare model worker": () => bareWorker("starter-ctc"),
 };
 
@@ -129,6 +132,12 @@ export const recoveryBench: Bench = {
         ...spec,
         metric: "death to next frame, starter recogniser",
         values: of("recogniser"),
+        baselines: of("bare model worker"),
+      }),
+      figure({
+        ...spec,
+        metric: "death to next frame, starter recogniser with a standby",
+        values: of("recogniser with a standby"),
         baselines: of("bare model worker"),
       }),
     ];

@@ -13,8 +13,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClock } from "../src/base/clock.js";
-import { findFamily } from "../src/models/all-families.js";
 import type { SpeakRequest, TtsModel } from "../src/models/family.js";
+import { loadFamily } from "../src/models/registry.js";
 import { writePiper } from "../test/models/tts/piper-support.js";
 import { writePocket } from "../test/models/tts/pocket-support.js";
 import {
@@ -105,7 +105,7 @@ async function measure(parameters: VariantParameters): Promise<Sample> {
   try {
     mkdirSync(folder, { recursive: true });
     voice.write(folder);
-    const family = findFamily(name)!;
+    const family = (await loadFamily(name))!;
     const context = { clock: createClock(), baseFolder: folder, device: "cpu", batchMax: BATCH, log: () => {} };
     const model = (await family.open(family.options.parse(voice.options), context)) as TtsModel;
     const clauses = numberIn(parameters, "clauses");

@@ -21,8 +21,8 @@ import { decodeAudio } from "../src/audio/decode.js";
 import { createClock } from "../src/base/clock.js";
 import { packageRoot } from "../src/base/package-root.js";
 import type { FrameKind, MetaOf } from "../src/frames/index.js";
-import { findFamily } from "../src/models/all-families.js";
 import type { VadModel } from "../src/models/family.js";
+import { loadFamily } from "../src/models/registry.js";
 import {
   type Bench,
   type BenchContext,
@@ -158,7 +158,7 @@ class BareSteps {
 const WAYS = ["one", "many", "bareOne", "bareMany"] as const;
 
 async function measure(parameters: VariantParameters): Promise<Record<string, number>> {
-  const family = findFamily(String(parameters.family))!;
+  const family = (await loadFamily(String(parameters.family)))!;
   const options = family.options.parse(parameters.file === undefined ? {} : { file: parameters.file });
   const clock = createClock();
   const context = { clock, baseFolder: packageRoot(), device: "cpu", batchMax: BATCH, log: () => {} };

@@ -39,11 +39,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   n2words: ["models"],
   "mpg123-decoder": ["audio"],
   "@wasm-audio-decoders/flac": ["audio"],
+  protobufjs: ["transport/faces"],
   "@wasm-audio-decoders/ogg-vorbis": ["audio"],
   "opus-decoder": ["audio"],
   "@evan/opus": ["audio"],
   "wasm-media-encoders": ["audio"],
   "eventsource-parser": ["actors/llm"],
+  "@fastify/busboy": ["transport/rest"],
   zod: ["frames", "telemetry", "audio", "gpu", "models", "actors", "config", "runtime", "transport", "cli"],
 };
 
@@ -182,7 +184,15 @@ const EVERYWHERE = /./;
 
 const BANS: readonly Ban[] = [
   { word: /\bDate\.now\b/, instead: "the Clock of src/base/clock.ts that is passed in", within: EVERYWHERE },
-  { word: /\bnew Date\b/, instead: "the Clock of src/base/clock.ts; log lines get their time from pino", within: SRC },
+  {
+    word: /\bnew Date\b/,
+    instead: "the Clock of src/base/clock.ts; log lines get their time from pino",
+    within: SRC,
+    except: {
+      "src/transport/faces/rtvi-speaker.ts": "spells an instant that it is given",
+      "src/transport/faces/wall-time.ts": "what protocols tell of the time of day",
+    },
+  },
   { word: /\bMath\.random\b/, instead: "seeded() of src/base/prng.ts, or randomUUID() for names", within: EVERYWHERE },
   {
     word: /\bprocess\.exit\b(?!Code)/,

@@ -190,6 +190,7 @@ function onePlan(task: ModelTask, { max, waitMs, deadlineMs, options }: BatchWay
         options: {},
         device: "cpu",
         replicas: 1,
+        standby: false,
         batchMax: max,
         batchWaitMs: waitMs,
         batchDeadlineMs: deadlineMs,

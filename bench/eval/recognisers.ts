@@ -2,8 +2,8 @@
 import { resolve } from "node:path";
 import { createClock } from "../../src/base/clock.js";
 import type { CallEvent } from "../../src/frames/events.js";
-import { findFamily } from "../../src/models/all-families.js";
 import type { FamilyContext, SttModel, VadModel } from "../../src/models/family.js";
+import { loadFamily } from "../../src/models/registry.js";
 import { createRuntime, type RuntimeImpl } from "../../src/runtime/runtime.js";
 import { besideCheckout, finalsOf, hear } from "../../test/support/system.js";
 
@@ -26,12 +26,12 @@ function sttOptions({ stt, lexicon, beam }: Models): Record<string, unknown> {
 }
 
 export async function openStt(models: Models): Promise<SttModel> {
-  const family = findFamily("starter-ctc")!;
+  const family = (await loadFamily("starter-ctc"))!;
   return (await family.open(family.options.parse(sttOptions(models)), familyContext(STT_BATCH))) as SttModel;
 }
 
 export async function openVad(family: "starter-vad" | "silero", file: string | undefined): Promise<VadModel> {
-  const found = findFamily(family)!;
+  const found = (await loadFamily(family))!;
   return (await found.open(found.options.parse(without({ file: absolute(file) })), familyContext(1))) as VadModel;
 }
 

@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClock } from "../../src/base/clock.js";
 import { packageRoot } from "../../src/base/package-root.js";
-import { findFamily } from "../../src/models/all-families.js";
 import type { SpokenSpan, TtsModel } from "../../src/models/family.js";
+import { loadFamily } from "../../src/models/registry.js";
 import { joined } from "../../test/support/system.js";
 
 /** Not in the repository; may be removed at any time. */
@@ -23,7 +23,7 @@ export class Voices {
   }
 
   static async open(): Promise<Voices> {
-    const family = findFamily("flite")!;
+    const family = (await loadFamily("flite"))!;
     const context = { clock: createClock(), baseFolder: packageRoot(), device: "cpu", batchMax: 1, log: () => {} };
     mkdirSync(CACHE_FOLDER, { recursive: true });
     return new Voices((await family.open(family.options.parse({}), context)) as TtsModel);

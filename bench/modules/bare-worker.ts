@@ -5,8 +5,8 @@ import { packageRoot } from "../../src/base/package-root.js";
 
 const { model } = workerData as { readonly model: string };
 if (model !== "") {
-  const { findFamily } = await import("../../src/models/all-families.js");
-  const family = findFamily(model)!;
+  const { loadFamily } = await import("../../src/models/registry.js");
+  const family = (await loadFamily(model))!;
   const context = { clock: createClock(), baseFolder: packageRoot(), device: "cpu", batchMax: 32, log: () => {} };
   await family.open(family.options.parse({}), context);
 }

@@ -15,7 +15,7 @@ import type { Llm } from "./llm/llm.js";
 
 /** Turn index of what the agent says unasked. */
 export const GREETING_TURN = -1;
-/** Turns, fences and the close that wait for an answer. At it: fences are passed on at once. */
+/** Questions, fences and the close that wait for an answer. At it: fences are passed on at once, written questions refused. */
 export const WAITING_MAX = 256;
 
 export interface AgentSettings {
@@ -26,19 +26,30 @@ export interface AgentSettings {
 }
 
 interface Question {
-  readonly what: "turn";
+  readonly what: "question";
   readonly turnIndex: number;
   readonly text: string;
   readonly generation: number;
+  /** It came in writing. */
+  readonly askId?: string;
+  /** False: it is only remembered. */
+  readonly wantsAnswer: boolean;
 }
 
 type Waiting = Question | { readonly what: "fence"; readonly meta: MetaOf<"fence"> } | { readonly what: "close" };
 
-/** An answer being made. */
-interface Answer {
-  readonly contextId: number;
-  readonly turnIndex: number;
+/** What an answer answers. */
+type Occasion = Pick<Question, "turnIndex" | "generation" | "askId">;
+
+/** Whose trail and generation a frame inherits. */
+interface Origin {
   readonly generation: number;
+  readonly cause?: Item<AgentCall> | undefined;
+}
+
+/** An answer being made. */
+interface Answer extends Occasion {
+  readonly contextId: number;
   readonly controller: AbortController;
   readonly cause: Item<AgentCall> | undefined;
   text: string;
@@ -50,7 +61,8 @@ export interface AgentMemory {
   readonly heard: readonly string[];
   readonly waiting: readonly Waiting[];
   readonly contextCount: number;
-  readonly answering?: { readonly turnIndex: number; readonly contextId: number; readonly generation: number };
+  readonly askCount: number;
+  readonly answering?: Occasion & { readonly contextId: number };
 }
 
 export class AgentCall {
@@ -66,6 +78,7 @@ export class AgentCall {
   /** The turn frames of waiting questions; they are lost with the worker, and with them only their trail. */
   readonly #causes = new Map<Waiting, Item<AgentCall>>();
   #contextCount: number;
+  #askCount: number;
   #answer: Answer | undefined;
   #isClosed = false;
 
@@ -77,12 +90,13 @@ export class AgentCall {
     this.#heard = [...(memory?.heard ?? [])];
     this.#waiting = [...(memory?.waiting ?? [])];
     this.#contextCount = memory?.contextCount ?? 0;
+    this.#askCount = memory?.askCount ?? 0;
   }
 
   /** Says something unasked. */
   greet(text: string): void {
     this.#call.markReplying(GREETING_TURN);
-    const answer = this.#begin(GREETING_TURN, this.#call.generation(), undefined);
+    const answer = this.#begin({ turnIndex: GREETING_TURN, generation: this.#call.generation() }, undefined);
     this.#history.answering(answer.contextId, answer.generation);
     this.#say(answer, text);
     this.#end(answer, "completed");
@@ -94,7 +108,7 @@ export class AgentCall {
       this.#history.answered(answering.contextId, "");
       this.#call.interrupt("restart");
       this.#call.markReplying(answering.turnIndex);
-      void this.#make(this.#begin(answering.turnIndex, this.#call.generation(), undefined));
+      void this.#make(this.#begin({ ...answering, generation: this.#call.generation() }, undefined));
     }
     this.#goOn();
   }
@@ -108,14 +122,31 @@ export class AgentCall {
   turnEnded(item: Item<AgentCall>): void {
     const { turnIndex } = item.meta("turn");
     const question: Question = {
-      what: "turn",
+      what: "question",
       turnIndex,
       text: this.#heard.join(" "),
       generation: item.generation,
+      wantsAnswer: true,
     };
     this.#heard = [];
     this.#causes.set(question, item);
     this.#wait(question);
+  }
+
+  /** A question in writing. */
+  asked(item: Item<AgentCall>): void {
+    const { id: askId, index, text, wantsAnswer, turnIndex } = item.meta("ask");
+    // Priority frames have no sequence: after a worker's death one may come again.
+    if (index < this.#askCount) return;
+    this.#askCount = index + 1;
+    this.isDirty = true;
+    const { generation } = item;
+    if (this.#waiting.length < WAITING_MAX) {
+      this.#wait({ what: "question", turnIndex, text, generation, askId, wantsAnswer });
+      return;
+    }
+    const error = new SyrinxError("CALL_ASK_REFUSED", { reason: `${WAITING_MAX} questions wait already` });
+    this.#tell(error, { generation });
   }
 
   /** A fence or the close: everything before it was answered when it leaves. */
@@ -150,10 +181,11 @@ export class AgentCall {
       heard: this.#heard,
       waiting: this.#waiting,
       contextCount: this.#contextCount,
+      askCount: this.#askCount,
     };
     if (this.#answer === undefined) return memory;
-    const { turnIndex, contextId, generation } = this.#answer;
-    return { ...memory, answering: { turnIndex, contextId, generation } };
+    const { turnIndex, contextId, generation, askId } = this.#answer;
+    return { ...memory, answering: { turnIndex, contextId, generation, ...withAsk(askId) } };
   }
 
   #wait(entry: Waiting): void {
@@ -169,30 +201,32 @@ export class AgentCall {
       const entry = this.#waiting.shift();
       if (entry === undefined) return;
       this.isDirty = true;
-      if (entry.what === "turn") this.#take(entry);
+      if (entry.what === "question") this.#take(entry);
       else if (entry.what === "fence") this.#out.emit(this.#call, "fence", entry.meta);
       else this.#out.emit(this.#call, "close", {});
     }
   }
 
   #take(question: Question): void {
-    const { turnIndex, text, generation } = question;
+    const { text, generation } = question;
     const cause = this.#causes.get(question);
     this.#causes.delete(question);
     if (text !== "") this.#history.asked(text);
     // Whoever asked has gone on talking: that is part of what is answered next.
-    if (this.#call.isStale(generation)) return;
-    const answer = this.#begin(turnIndex, generation, cause);
+    if (!question.wantsAnswer || this.#call.isStale(generation)) return;
+    const answer = this.#begin(question, cause);
     if (text === "") this.#end(answer, "empty");
     else void this.#make(answer);
   }
 
-  #begin(turnIndex: number, generation: number, cause: Item<AgentCall> | undefined): Answer {
+  #begin({ turnIndex, generation, askId }: Occasion, cause: Item<AgentCall> | undefined): Answer {
     const contextId = this.#contextCount++;
-    const answer: Answer = { contextId, turnIndex, generation, controller: new AbortController(), cause, text: "" };
+    const controller = new AbortController();
+    const answer: Answer = { contextId, turnIndex, generation, ...withAsk(askId), controller, cause, text: "" };
     this.#answer = answer;
     this.isDirty = true;
-    this.#out.emit(this.#call, "reply", { what: "start", contextId, turnIndex }, this.#under(answer));
+    const meta = { what: "start" as const, contextId, turnIndex, ...withAsk(askId) };
+    this.#out.emit(this.#call, "reply", meta, this.#under(answer));
     return answer;
   }
 
@@ -228,10 +262,11 @@ export class AgentCall {
   }
 
   #end(answer: Answer, reason: "completed" | "empty" | "failed"): void {
-    const { contextId, turnIndex } = answer;
+    const { contextId, turnIndex, askId } = answer;
     this.#answer = undefined;
     this.isDirty = true;
-    this.#out.emit(this.#call, "reply", { what: "end", contextId, turnIndex, reason }, this.#under(answer));
+    const meta = { what: "end" as const, contextId, turnIndex, reason, ...withAsk(askId) };
+    this.#out.emit(this.#call, "reply", meta, this.#under(answer));
   }
 
   /** Gives up the answer that an interruption made stale. How much of it was heard, `interrupted` will say. */
@@ -244,14 +279,18 @@ export class AgentCall {
     this.#history.answered(answer.contextId, "");
   }
 
-  #tell(thrown: unknown, answer: Answer): void {
+  #tell(thrown: unknown, origin: Origin): void {
     const error = isSyrinxError(thrown) ? thrown : new SyrinxError("INTERNAL", { reason: reasonOf(thrown) }, thrown);
     const { code, message, hint } = error;
     const meta = { code, message, hint, node: this.#settings.nodeName, fatal: false };
-    this.#out.emit(this.#call, "error", meta, this.#under(answer));
+    this.#out.emit(this.#call, "error", meta, this.#under(origin));
   }
 
-  #under({ cause, generation }: Answer): { cause?: Item<AgentCall>; generation: number } {
+  #under({ cause, generation }: Origin): { cause?: Item<AgentCall>; generation: number } {
     return cause === undefined ? { generation } : { cause, generation };
   }
+}
+
+function withAsk(askId: string | undefined): { askId?: string } {
+  return askId === undefined ? {} : { askId };
 }

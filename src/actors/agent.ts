@@ -30,7 +30,7 @@ const ROW_CHARS = LIMITS.historyChars + 40_000;
 export const agentActor = defineActor<AgentOptions, AgentCall>({
   name: "agent",
   summary: "Answers turns with the text of a language model, and remembers what was said and heard.",
-  inputs: ["transcript.final", "turn", "interrupt"],
+  inputs: ["transcript.final", "turn", "ask", "interrupt"],
   requires: ["transcript.final", "turn"],
   outputs: ["reply", "text"],
   forwards: [],
@@ -95,6 +95,7 @@ function handle(item: Item<AgentCall>): void {
   if (item.kind === "transcript.final") state.transcribed(item.meta("transcript.final").text);
   else if (item.kind === "turn") {
     if (item.meta("turn").what === "end") state.turnEnded(item);
-  } else if (item.kind === "interrupt") state.interrupted(item.meta("interrupt"));
+  } else if (item.kind === "ask") state.asked(item);
+  else if (item.kind === "interrupt") state.interrupted(item.meta("interrupt"));
   else state.pass(item);
 }

@@ -23,7 +23,7 @@ export interface ActorCall<State = unknown> {
   readonly slot: number;
   readonly callId: string;
   readonly graph: string;
-  /** What the client asked for when it opened the call, for this node: checked against `callOptions`. */
+  /** What the client asked for, for this node: checked against `callOptions`. Replaced before `configure` is called. */
   readonly options: Readonly<Record<string, unknown>>;
   /** What `open` or `restore` returned. */
   state: State;
@@ -104,6 +104,8 @@ export interface ActorInstance<State = unknown> {
   open(call: ActorCall<State>, out: Out<State>): State;
   /** Frames of many calls, in order per call. The one place where models run. */
   process(batch: readonly Item<State>[], out: Out<State>): void | Promise<void>;
+  /** The call's options have changed, between two of its frames. Present exactly if the definition has `isLive`. */
+  configure?(call: ActorCall<State>): void;
   /** The call is over on this node. */
   close?(call: ActorCall<State>): void;
   /**
@@ -153,8 +155,12 @@ export interface ActorDefinition<Options = unknown, State = unknown, Task extend
   /** Kinds of its inputs that it passes on; `fence` and `close` always. */
   readonly forwards: readonly FrameKind[];
   readonly options: ZodType<Options>;
-  /** What a client may set for one call (`ActorCall.options`), a strict object. Absent: nothing. */
+  /** What a client may set for one call (`ActorCall.options`), a strict object without required keys. Absent: nothing. */
   readonly callOptions?: ZodType;
+  /** The same, where it depends on the node's own options. */
+  callOptionsFor?(options: Options): ZodType;
+  /** Whether it may set that again while the call is open. Absent: no. */
+  readonly isLive?: true;
   /** The task of the model it needs, if any; then the node takes a `model:` key and runs on that model's worker. */
   readonly task?: Task;
   /** Whether these options need that model. Absent: all do. */
@@ -172,6 +178,11 @@ export interface ActorDefinition<Options = unknown, State = unknown, Task extend
 /** A definition of whatever options and state, as registries hold it. */
 // biome-ignore lint/suspicious/noExplicitAny: options and state are existential here; each definition checks its own.
 export type AnyActor = ActorDefinition<any, any, any>;
+
+/** The schema of what a client may set for one call on a node with these options. */
+export function callOptionsOf(actor: AnyActor, options: unknown): ZodType | undefined {
+  return actor.callOptionsFor?.(options) ?? actor.callOptions;
+}
 
 /** Declares an actor; exists for the inference of its types and so that users' modules can be recognised. */
 export function defineActor<Options, State, Task extends ModelTask = ModelTask>(

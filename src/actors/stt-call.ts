@@ -52,8 +52,9 @@ export class SttCall {
   partialFactor = 1;
   segment: Segment | undefined;
   isClosed = false;
+  /** For segments that begin from now on, and for the one under way if a successor hears it again. */
+  streamOptions: SttStreamOptions;
   readonly #model: SttModel;
-  readonly #streamOptions: SttStreamOptions;
   readonly #ring = new Int16Array(RING_SAMPLES);
   /** Samples since the last segment ended; the ring holds the last of them. */
   #idleCount = 0;
@@ -65,7 +66,7 @@ export class SttCall {
 
   constructor(model: SttModel, streamOptions: SttStreamOptions) {
     this.#model = model;
-    this.#streamOptions = streamOptions;
+    this.streamOptions = streamOptions;
   }
 
   /** Since when its stream is ready and not run, microseconds: from `nowUs` on, if not longer. */
@@ -79,7 +80,7 @@ export class SttCall {
   /** Opens a segment that begins at `start`, or as near to it as is remembered and not part of the segment before. */
   openSegment(start: number): void {
     const heard = Math.min(this.#idleCount, RING_SAMPLES, Math.max(0, this.position - start));
-    const stream = this.#model.createStream(this.#streamOptions);
+    const stream = this.#model.createStream(this.streamOptions);
     this.segment = {
       start: this.position - heard,
       stream,
@@ -156,7 +157,7 @@ export class SttCall {
     this.partialFactor = words[10]!;
     this.#ring.set(row.i16.subarray(RING_AT, RING_AT + RING_SAMPLES));
     if (words[5] !== 1) return;
-    const stream = this.#model.createStream(this.#streamOptions);
+    const stream = this.#model.createStream(this.streamOptions);
     const count = words[7]!;
     stream.accept(row.i16, JOURNAL_AT, count);
     this.segment = {

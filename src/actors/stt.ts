@@ -46,6 +46,7 @@ export const sttActor = defineActor<SttOptions, SttCall, "stt">({
   forwards: ["turn"],
   options,
   callOptions,
+  isLive: true,
   task: "stt",
   thread: "compute",
   // A final comes as soon as it is computed after the speech has ended.
@@ -58,6 +59,9 @@ export const sttActor = defineActor<SttOptions, SttCall, "stt">({
     return {
       open: stateOf,
       process: (batch, out) => recogniser.process(batch, out),
+      configure(call) {
+        call.state.streamOptions = callOptions.parse(call.options);
+      },
       close(call) {
         call.state.isClosed = true;
       },

@@ -39,7 +39,8 @@ export const TURN_STATE_WORDS = 12;
 const CONFIDENCE_SCALE = 1 << 24;
 
 export class TurnState {
-  readonly #timing: TurnTiming;
+  /** May be replaced between two steps. */
+  timing: TurnTiming;
   #turnIndex = 0;
   #isOpen = false;
   #isEager = false;
@@ -61,7 +62,7 @@ export class TurnState {
   readonly #silence = { silentSamples: 0, spokenSamples: 0, confidence: 0, completion: -1 } satisfies Silence;
 
   constructor(timing: TurnTiming) {
-    this.#timing = timing;
+    this.timing = timing;
   }
 
   save(words: Int32Array): void {
@@ -116,7 +117,7 @@ export class TurnState {
     this.#position = Math.max(this.#position, position);
     if (this.#isSpeaking && !this.#isOpen && this.#position - this.#cutAt >= RESUME_SAMPLES) this.#resumeAfterCut(sink);
     this.#offerInterrupt(sink);
-    if (this.#isOpen && this.#position - this.#turnStart >= this.#timing.turnSamplesMax) this.#end("timeout", 1, sink);
+    if (this.#isOpen && this.#position - this.#turnStart >= this.timing.turnSamplesMax) this.#end("timeout", 1, sink);
     else this.#judge(sink);
   }
 
@@ -140,7 +141,7 @@ export class TurnState {
     this.#speechEnd = atSample;
     this.#confidence = rounded(1 - probability);
     this.#cutAt = -1;
-    this.#isAsking = this.#isOpen && this.#timing.policy.asksModel;
+    this.#isAsking = this.#isOpen && this.timing.policy.asksModel;
     if (!this.#isAsking) this.#judge(sink);
   }
 
@@ -156,16 +157,16 @@ export class TurnState {
     silence.spokenSamples = this.#speechEnd - this.#turnStart;
     silence.confidence = this.#confidence;
     silence.completion = this.#completion;
-    const verdict: Verdict = this.#timing.policy.judge(silence);
+    const verdict: Verdict = this.timing.policy.judge(silence);
     if (verdict.what === "end") this.#end(verdict.trigger, verdict.confidence, sink);
     else if (verdict.what === "eager_end" && !this.#isEager) {
       this.#isEager = true;
-      this.#change("eager_end", this.#speechEnd, this.#confidence, "model", sink);
+      this.#change("eager_end", this.#speechEnd, verdict.confidence ?? this.#confidence, "model", sink);
     }
   }
 
   #offerInterrupt(sink: TurnSink): void {
-    if (!this.#mayInterrupt || this.#position - this.#speechStart < this.#timing.interruptSamples) return;
+    if (!this.#mayInterrupt || this.#position - this.#speechStart < this.timing.interruptSamples) return;
     this.#mayInterrupt = false;
     sink.speaking();
   }

@@ -9,7 +9,7 @@ import { GRAPH_RATE_HZ, msToSamples } from "../base/units.js";
 import type { TurnModel } from "../models/family.js";
 import { type ActorCall, defineActor, type Item, type Out, type StateRow } from "./define.js";
 import { TurnAudio } from "./turn-audio.js";
-import { policyRow, type TurnOptions, turnOptions } from "./turn-policy.js";
+import { policyRow, type TurnOptions, turnOptions, turnOptionsFor } from "./turn-policy.js";
 import { TURN_STATE_WORDS, type TurnChange, type TurnSink, TurnState, type TurnTiming } from "./turn-state.js";
 
 /** Longest window of a turn model: rows are sized before it is known. At it: the node does not start. */
@@ -27,6 +27,8 @@ export const turnActor = defineActor<TurnOptions, TurnCall, "turn">({
   outputs: ["turn"],
   forwards: ["audio.in", "vad"],
   options: turnOptions,
+  callOptionsFor: (chosen) => policyRow(chosen).callOptions,
+  isLive: true,
   task: "turn",
   needsModel: ({ kind }) => kind === "model",
   thread: "compute",
@@ -35,24 +37,33 @@ export const turnActor = defineActor<TurnOptions, TurnCall, "turn">({
   stateBytes: ({ kind }) => AUDIO_AT_BYTE + (kind === "model" ? TurnAudio.rowBytes(TURN_WINDOW_SAMPLES_MAX) : 0),
   create(chosen, resources) {
     const model = chosen.kind === "model" ? resources.model : undefined;
-    const timing: TurnTiming = {
-      policy: policyRow(chosen).create(chosen),
-      turnSamplesMax: msToSamples(chosen.maxMs),
-      interruptSamples: msToSamples(chosen.interruptMs),
-    };
+    const own = timingOf(chosen);
+    const timingFor = ({ options }: ActorCall<TurnCall>): TurnTiming =>
+      Object.keys(options).length === 0 ? own : timingOf(turnOptionsFor(chosen, options));
     const turns = new Turns(new Emitter(chosen.interrupt), model);
     return {
-      open: () => new TurnCall(timing, model),
+      open: (call) => new TurnCall(timingFor(call), model),
       process: (batch, out) => turns.process(batch, out),
       save: (call, row) => call.state.save(row),
-      restore(_call, row) {
-        const state = new TurnCall(timing, model);
+      configure(call) {
+        call.state.turns.timing = timingFor(call);
+      },
+      restore(call, row) {
+        const state = new TurnCall(timingFor(call), model);
         state.restore(row);
         return state;
       },
     };
   },
 });
+
+function timingOf(options: TurnOptions): TurnTiming {
+  return {
+    policy: policyRow(options).create(options),
+    turnSamplesMax: msToSamples(options.maxMs),
+    interruptSamples: msToSamples(options.interruptMs),
+  };
+}
 
 class TurnCall {
   readonly turns: TurnState;

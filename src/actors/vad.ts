@@ -21,17 +21,16 @@ export const VAD_WINDOW_SAMPLES_MAX = 1_536;
 /** Lost audio up to this long goes through the model as silence. Of longer gaps the rest counts as silence unheard. */
 export const GAP_HEARD_SAMPLES = 16_000;
 
+const startMs = z.number().min(0).max(2_000).describe("Speech that is needed before it counts.");
+const stopMs = z.number().min(0).max(5_000).describe("Silence that is needed before speech counts as ended.");
+const threshold = z.number().gt(0.15).max(1).describe("Probability from which a window is speech; it ends 0.15 below.");
 const options = z.strictObject({
-  startMs: z.number().min(0).max(2_000).default(60).describe("Speech that is needed before it counts."),
-  stopMs: z.number().min(0).max(5_000).default(250).describe("Silence that is needed before speech counts as ended."),
-  threshold: z
-    .number()
-    .gt(0.15)
-    .max(1)
-    .default(0.5)
-    .describe("Probability from which a window is speech; it ends 0.15 below."),
+  startMs: startMs.default(60),
+  stopMs: stopMs.default(250),
+  threshold: threshold.default(0.5),
 });
 type VadOptions = z.infer<typeof options>;
+const callOptions = z.strictObject({ startMs, stopMs, threshold }).partial();
 
 const HEADER_WORDS = 8;
 assert(2 + VAD_STATE_WORDS <= HEADER_WORDS, "a vad row's header holds its words");
@@ -46,20 +45,25 @@ export const vadActor = defineActor<VadOptions, VadCall, "vad">({
   outputs: ["vad"],
   forwards: ["audio.in"],
   options,
+  callOptions,
+  isLive: true,
   task: "vad",
   thread: "compute",
   latencyMs: ({ stopMs }) => stopMs,
   stateBytes: () => PENDING_AT_BYTE + VAD_WINDOW_SAMPLES_MAX * 2,
-  create({ threshold, startMs, stopMs }, { model }) {
+  create(chosen, { model }) {
     const windowMs = samplesToMs(model.windowSamples);
     const windowsOf = (ms: number): number => Math.max(1, Math.round(ms / windowMs));
-    const detector = new Detector(model, {
-      threshold,
-      startWindows: windowsOf(startMs),
-      stopWindows: windowsOf(stopMs),
-    });
+    const timingOf = (call: ActorCall<VadCall>): VadTiming => {
+      const { threshold, startMs, stopMs } = { ...chosen, ...callOptions.parse(call.options) };
+      return { threshold, startWindows: windowsOf(startMs), stopWindows: windowsOf(stopMs) };
+    };
+    const detector = new Detector(model);
     return {
-      open: () => new VadCall(model),
+      open: (call) => new VadCall(model, timingOf(call)),
+      configure(call) {
+        call.state.timing = timingOf(call);
+      },
       process: (batch, out) => detector.process(batch, out),
       save(call, row) {
         const { state } = call;
@@ -69,8 +73,8 @@ export const vadActor = defineActor<VadOptions, VadCall, "vad">({
         row.f32.set(state.modelState, STATE_AT_BYTE / 4);
         row.i16.set(state.pending, PENDING_AT_BYTE / 2);
       },
-      restore(_call, row) {
-        const state = new VadCall(model);
+      restore(call, row) {
+        const state = new VadCall(model, timingOf(call));
         state.nextSample = row.i32[0]!;
         state.pendingCount = row.i32[1]!;
         state.machine.restore(row.i32, 2);
@@ -83,6 +87,7 @@ export const vadActor = defineActor<VadOptions, VadCall, "vad">({
 });
 
 class VadCall {
+  timing: VadTiming;
   readonly machine = new VadState();
   readonly modelState: Float32Array;
   /** The window that is being filled. */
@@ -103,7 +108,8 @@ class VadCall {
   walkedWindow = 0;
   walkedCount = 0;
 
-  constructor(model: VadModel) {
+  constructor(model: VadModel, timing: VadTiming) {
+    this.timing = timing;
     this.modelState = new Float32Array(model.stateFloats);
     model.resetState(this.modelState);
     this.pending = new Int16Array(model.windowSamples);
@@ -171,7 +177,6 @@ class VadCall {
 
 class Detector {
   readonly #model: VadModel;
-  readonly #timing: VadTiming;
   /** Calls with audio in this batch; and of one round: whose row is which. */
   readonly #active: VadCall[] = [];
   readonly #rows: VadCall[] = [];
@@ -179,11 +184,10 @@ class Detector {
   #pcm = new Float32Array(0);
   #probabilities = new Float32Array(0);
 
-  constructor(model: VadModel, timing: VadTiming) {
+  constructor(model: VadModel) {
     assert(model.stateFloats <= VAD_STATE_FLOATS_MAX, "a vad model's state fits into a row");
     assert(model.windowSamples <= VAD_WINDOW_SAMPLES_MAX, "a vad model's window fits into a row");
     this.#model = model;
-    this.#timing = timing;
   }
 
   async process(batch: readonly Item<VadCall>[], out: Out<VadCall>): Promise<void> {
@@ -247,7 +251,7 @@ class Detector {
     state.walkedEnd = Math.max(state.walkedEnd, item.position) + item.count;
     while (state.walkedWindow + windowSamples <= state.walkedEnd) {
       const probability = state.probabilities[state.walkedCount++]!;
-      const change = state.machine.step(probability, Math.max(0, state.walkedWindow - lagSamples), this.#timing);
+      const change = state.machine.step(probability, Math.max(0, state.walkedWindow - lagSamples), state.timing);
       state.walkedWindow += windowSamples;
       if (change !== undefined) emit(item.call, change, item, out);
     }

@@ -8,6 +8,7 @@ import { ACCESS_ERRORS } from "./errors-access.js";
 import { AUDIO_ERRORS } from "./errors-audio.js";
 import { CAPACITY_ERRORS } from "./errors-capacity.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
+import { HTTP_ERRORS } from "./errors-http.js";
 import { type ErrorRow, row } from "./errors-row.js";
 
 export type { ErrorRow } from "./errors-row.js";
@@ -16,11 +17,13 @@ export type { ErrorRow } from "./errors-row.js";
 export const ERRORS = {
   ...AUDIO_ERRORS,
   ...ACCESS_ERRORS,
+  CALL_ASK_REFUSED: row("the agent was not asked: {reason}", "Ask a graph with an agent, a few sentences each.", 4002),
   CALL_AUDIO_ODD_BYTES: row(
     "a binary message of {byteCount} bytes is not a whole number of {sampleBytes}-byte samples",
     "Send whole samples: little-endian signed 16-bit PCM unless negotiated otherwise.",
     1007,
   ),
+  CALL_AUDIO_REFUSED: row("graph {graph} does not recognise speech", "Use a graph with a recogniser.", 4002),
   CALL_AUDIO_TOO_FAST: row(
     "audio came faster than {factor}× real time for more than {burstMs} ms of buffered audio",
     "Pace the audio at real time, or use `syrinx transcribe` for files.",
@@ -43,8 +46,8 @@ export const ERRORS = {
   ),
   CALL_CLOSED: row("the call {callId} is closed", "Open a new call.", 1000),
   CALL_CONFIGURE_LATE: row(
-    "options of nodes cannot change once the call is open",
-    "Connect with `setup=message` and give `nodes` in the first `configure`.",
+    "options of node {node} cannot change once the call is open",
+    "Connect with `setup=message` and give them in the first `configure`.",
     1008,
   ),
   CALL_FAILED: row("the call failed: {reason} ({code})", "See {code} in docs/ERRORS.md.", 1011),
@@ -71,10 +74,7 @@ export const ERRORS = {
     1011,
     true,
   ),
-  HTTP_METHOD: row("{path} does not take {method}", "Use {allowed}.", 1008),
-  HTTP_NOT_FOUND: row("there is nothing at {path}", "GET / lists what is.", 1008),
-  HTTP_REQUEST: row("the request cannot be served: {problem}", "Send a plain HTTP/1.1 request without a body.", 1002),
-  HTTP_UPGRADE_REQUIRED: row("{path} speaks WebSocket", "Connect with a WebSocket client: ws://{host}{path}.", 1002),
+  ...HTTP_ERRORS,
   CONFIG_INVALID: row(
     "{file} has {errorCount} error(s)\n\n{report}",
     "Fix what the list names; `syrinx check {file}` prints it again.",
@@ -180,6 +180,7 @@ export const ERRORS = {
     "docs/PROTOCOL.md lists the parameters and their ranges.",
     4002,
   ),
+  PROTOCOL_PROTOBUF: row("{byteCount} bytes are no Pipecat frame", "Send one protobuf Frame per binary message.", 1007),
   PROTOCOL_TOO_BIG: row(
     "a message is larger than {limit} bytes",
     "Send audio in messages of 20 to 100 ms, and control messages of at most 16 KiB.",

@@ -46,10 +46,12 @@ export const LIMITS = {
   controlMs: 10_000,
   /** Cooperative stop: a worker that has not left by then is left behind and the process ends itself. */
   workerStopMs: 4_000,
-  /** A graceful close of a call. At it: the slot is released without waiting for the rest. */
+  /** A graceful close of a call in which nothing comes for so long. At it: the slot is released without the rest. */
   callCloseMs: 5_000,
   /** Events that a slow `for await` consumer may leave unread. At it: the oldest audio events are dropped and counted. */
   callEventsQueued: 4_096,
+  /** Changes of an open call's options that main remembers for a worker's successor. At it: it forgets the oldest. */
+  callChangesKept: 16,
   /** Recordings waiting to be decoded, and their bytes. At either: the next is refused with AUDIO_JOBS_BUSY. */
   jobsQueued: 64,
   jobBytesQueued: 512 * MIB,

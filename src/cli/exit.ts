@@ -1,7 +1,7 @@
 /** How the program ends: exit codes, and what a person sees of an error. Never a stack trace. */
 import { styleText } from "node:util";
 import { isSyrinxError, reasonOf } from "../base/errors.js";
-import { SyrinxClientError } from "../client/index.js";
+import { SyrinxClientError } from "../client/errors.js";
 
 /** Documented in `docs/CLI.md` and in `syrinx --help`. */
 export const EXIT = {

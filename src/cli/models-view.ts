@@ -1,14 +1,24 @@
 /** Models of the catalogue, as people and programs see them. */
 
-import { findFamily } from "../models/all-families.js";
 import {
+  type Catalogue,
   type CatalogueEntry,
+  type CatalogueSettings,
   type ChosenModel,
-  type ModelCache,
+  catalogueSettings,
+  loadCatalogue,
+  ModelCache,
   type ModelState,
   modelId,
   variantSize,
 } from "../models/catalogue/index.js";
+import { hasFamily } from "../models/registry.js";
+
+/** The catalogue and the cache that the environment names. */
+export function openCatalogue(): { catalogue: Catalogue; cache: ModelCache; settings: CatalogueSettings } {
+  const settings = catalogueSettings(process.env);
+  return { settings, catalogue: loadCatalogue(settings.catalogueFile), cache: new ModelCache(settings.cacheFolder) };
+}
 
 /** One precision of a model, as `--json` prints it. */
 export interface VariantReport {
@@ -42,7 +52,7 @@ export interface ModelReport {
 
 export function reportOf(entry: CatalogueEntry, cache: ModelCache): ModelReport {
   const { name, title, task, family, languages, licence, licenceNote, source, evidence } = entry;
-  const familyInBuild = findFamily(family) !== undefined;
+  const familyInBuild = hasFamily(family);
   const about = { name, title, task, family, familyInBuild, languages, licence, licenceNote, source, evidence };
   return { ...about, variants: entry.variants.map((variant) => variantReport({ entry, variant }, cache)) };
 }

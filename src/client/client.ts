@@ -193,8 +193,14 @@ export class SyrinxClient implements AsyncIterable<ClientEvent> {
     this.#control({ type: "say", text, ...options });
   }
 
-  /** Which events to send. `nodes` can only be given to `connect`. */
-  configure(options: Omit<ConfigureOptions, "nodes">): void {
+  /** A question to the agent in writing. It interrupts nothing. @returns the id that the reply will bear as `askId`. */
+  ask(text: string, { id = this.#newId(), answer }: { readonly id?: string; readonly answer?: boolean } = {}): string {
+    this.#control({ type: "ask", text, id, ...(answer === undefined ? {} : { answer }) });
+    return id;
+  }
+
+  /** Which events to send, and options of nodes that may change while the call is open (vad, turn, stt). */
+  configure(options: ConfigureOptions): void {
     this.#control({ type: "configure", ...options });
   }
 

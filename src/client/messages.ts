@@ -78,7 +78,7 @@ export type ServerMessage =
   | ConfiguredMessage;
 
 export interface ConfigureOptions {
-  /** Options of nodes for this call. Only in the message that opens the call (`setup=message`). */
+  /** Options of nodes for this call. On an open call, only of nodes whose options may change then: vad, turn, stt. */
   readonly nodes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Which of the optional events to send. */
   readonly events?: readonly OptionalEvent[];
@@ -94,5 +94,6 @@ export type ControlMessage =
   | { readonly type: "interrupt" }
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  | { readonly type: "ask"; readonly text: string; readonly id?: string; readonly answer?: boolean }
   | { readonly type: "keepalive" }
   | { readonly type: "close" };

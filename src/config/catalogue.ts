@@ -12,7 +12,7 @@ import {
 } from "../models/catalogue/index.js";
 import type { GraphDraft, ModelDraft } from "./drafts.js";
 import { quote } from "./problem.js";
-import type { PullPolicy } from "./schema.js";
+import type { PullPolicy } from "./pull-policy.js";
 import type { Environment, Source } from "./source.js";
 import { nearest } from "./suggest.js";
 import type { Path } from "./tree.js";

@@ -69,6 +69,7 @@ function planModel(draft: ModelDraft): PlanModel {
     options: draft.options,
     device: config.device,
     replicas: config.replicas,
+    standby: config.standby,
     batchMax: config.batch.max,
     batchWaitMs: config.batch.waitMs,
     batchDeadlineMs: config.batch.deadlineMs ?? DEADLINES_MS[draft.family!.task],
@@ -174,7 +175,11 @@ function planGraph(
   return {
     name: draft.name,
     nodes: wiring.order.map((node) => indices.get(node)!),
-    accepts: CALLER_KINDS.filter((kind) => kind !== "reply" && fromCaller.includes(kind)),
+    accepts: [
+      ...CALLER_KINDS.filter((kind) => kind !== "reply" && fromCaller.includes(kind)),
+      // Comes past all edges, as priority frames do.
+      ...(draft.nodes.some((node) => node.actor!.inputs.includes("ask")) ? (["ask"] as const) : []),
+    ],
     finalizeEdges,
     terminalEdges,
     hasAgent: draft.nodes.some((node) => node.actor!.outputs.includes("reply")),

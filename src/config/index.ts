@@ -1,7 +1,14 @@
 export { type ApiKey, digestOf, KEY_LIMITS, keyEntry, newKey, parseKeyLines } from "./api-keys.js";
 export { describePlan, ringPairs } from "./describe.js";
-export { configJsonSchema } from "./json-schema.js";
-export { checkConfig, type LoadedConfig, type LoadOptions, loadConfig, loadConfigText, moduleUrls } from "./load.js";
+export {
+  checkConfig,
+  familiesOf,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+  loadConfigText,
+  moduleUrls,
+} from "./load.js";
 export * from "./plan.js";
 export {
   ConfigError,
@@ -16,7 +23,5 @@ export {
   DEFAULT_ROUTE,
   FACE_NAMES,
   PLANNED_FACES,
-  PULL_POLICIES,
-  type PullPolicy,
   RESERVED_ROUTES,
 } from "./schema.js";

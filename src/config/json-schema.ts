@@ -4,6 +4,8 @@
  */
 import type { ZodType } from "zod";
 import type { AnyActor } from "../actors/define.js";
+// Every family has its part in the schema.
+import "../models/all-families.js";
 import { loadCatalogue, modelId } from "../models/catalogue/index.js";
 import { REAL_REGISTRIES, type Registries } from "./registries.js";
 import {

@@ -7,8 +7,9 @@ import { compile, type Layout, type WiredGraph } from "./compile.js";
 import { draftGraphs, draftModels } from "./drafts.js";
 import type { Plan } from "./plan.js";
 import { ConfigError, type ConfigProblem } from "./problem.js";
+import type { PullPolicy } from "./pull-policy.js";
 import { REAL_REGISTRIES, type Registries } from "./registries.js";
-import type { PullPolicy } from "./schema.js";
+import { isRecord } from "./schema-nav.js";
 import { readModules, readRoutes, readServer, readTop } from "./server.js";
 import { adoptObject, type Environment, parseText, readSource, type Source } from "./source.js";
 import { wire } from "./wiring.js";
@@ -33,7 +34,7 @@ export interface LoadedConfig {
 
 /**
  * @param source path or file URL of YAML or JSON, or the configuration as an object
- * @throws ConfigError with every problem found. Modules of `modules:` must have been imported before (`moduleUrls`).
+ * @throws ConfigError with every problem found. What it names must have been loaded before (`moduleUrls`, `familiesOf`).
  */
 export function loadConfig(source: string | URL | object, options: LoadOptions = {}): LoadedConfig {
   return load(open(source, options), options);
@@ -63,6 +64,18 @@ export function moduleUrls(source: string | URL | object, options: LoadOptions =
   const urls = readModules(opened);
   opened.problems.throwIfErrors();
   return urls;
+}
+
+/** The families of a configuration's models, whether there are such or not: load them, then load the configuration. */
+export function familiesOf(source: string | URL | object, options: LoadOptions = {}): readonly string[] {
+  const models = open(source, options).tree.at(["models"]);
+  const reader = new CatalogueReader(options.env ?? process.env);
+  return Object.values(isRecord(models) ? models : {}).flatMap((model) => {
+    if (!isRecord(model)) return [];
+    const { family, catalogue } = model;
+    const entry = typeof catalogue === "string" ? reader.catalogue.find(catalogue.split("@")[0]!) : undefined;
+    return [family, entry?.family].filter((name) => typeof name === "string");
+  });
 }
 
 function open(source: string | URL | object, options: LoadOptions): Source {

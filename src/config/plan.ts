@@ -24,6 +24,8 @@ export interface PlanModel {
   readonly options: unknown;
   readonly device: string;
   readonly replicas: number;
+  /** Each replica has a second thread with the model open, that takes over when the first one dies. */
+  readonly standby: boolean;
   readonly batchMax: number;
   readonly session: SessionSettings;
   /** The longest that a ready row waits for company. 0: what is queued is the batch. */

@@ -1,8 +1,8 @@
 /** What may be named in a configuration. A parameter everywhere, so that tests and `syrinx check` bring their own. */
 import type { AnyActor } from "../actors/define.js";
 import { actorNames, findActor } from "../actors/registry.js";
-import { findFamily, listFamilies } from "../models/all-families.js";
 import type { FamilyDefinition } from "../models/family.js";
+import { familyNames, findFamily } from "../models/registry.js";
 
 export interface Registries {
   findActor(name: string): AnyActor | undefined;
@@ -11,10 +11,13 @@ export interface Registries {
   familyNames(): readonly string[];
 }
 
-/** The actors and families that this process knows: built in, and those of modules imported so far. */
+/**
+ * The actors and families that this process knows: built in, and those of modules imported so far. The package's families
+ * that a configuration names are loaded before it is (`importNamed`).
+ */
 export const REAL_REGISTRIES: Registries = {
   findActor,
   actorNames,
   findFamily,
-  familyNames: () => listFamilies().map((family) => family.name),
+  familyNames,
 };

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { LIMITS } from "../base/limits.js";
 import { DEFAULT_SESSION, OPTIMISE_LEVELS } from "../gpu/session-settings.js";
 import { admissionSchema } from "./admission-schema.js";
+import { PULL_POLICIES } from "./pull-policy.js";
 
 /** Bounds that only a configuration can pass. At each: problem `invalid-value`. */
 export const CONFIG_LIMITS = {
@@ -24,21 +25,19 @@ export const CONFIG_LIMITS = {
 } as const;
 
 /** Wire protocols that a route may name. */
-export const FACE_NAMES: readonly string[] = ["native"];
-/** Faces that are designed but not built: named so that the answer is better than "unknown". */
-export const PLANNED_FACES: readonly string[] = [
+export const FACE_NAMES: readonly string[] = [
+  "native",
   "deepgram-listen",
   "deepgram-flux",
   "deepgram-speak",
   "openai-models",
-  "openai-realtime",
   "openai-speech",
   "openai-transcriptions",
   "openai-translations",
-  "elevenlabs",
   "pipecat",
-  "twilio",
 ];
+/** Faces that are designed but not built: named so that the answer is better than "unknown". */
+export const PLANNED_FACES: readonly string[] = ["openai-realtime", "elevenlabs", "twilio"];
 
 /** Paths that the server answers itself. */
 export const RESERVED_ROUTES: readonly string[] = [
@@ -50,10 +49,6 @@ export const RESERVED_ROUTES: readonly string[] = [
   "/v1/auth/grant",
 ];
 export const DEFAULT_ROUTE = "/v1/call";
-
-/** What happens to a model of the catalogue that is not in the cache. */
-export const PULL_POLICIES = ["never", "missing"] as const;
-export type PullPolicy = (typeof PULL_POLICIES)[number];
 
 export const NAME_PATTERN = /^[a-z][a-z0-9-]*$/;
 export const NAME_CHARS_MAX = 64;
@@ -213,6 +208,10 @@ const modelKeys = z.strictObject({
     .max(CONFIG_LIMITS.replicas)
     .default(1)
     .describe("Workers that each own a copy. A call stays with one."),
+  standby: z
+    .boolean()
+    .default(false)
+    .describe("Keep a second copy open for each worker, to take over at once when it dies. Twice the memory."),
   batch: z
     .strictObject({
       max: z.int().min(1).max(CONFIG_LIMITS.batchRows).default(32).describe("The most calls in one step."),

@@ -50,6 +50,8 @@ export interface ReplyEvent {
   readonly contextId: number;
   readonly turnIndex: number;
   readonly reason?: "completed" | "empty" | "failed" | "interrupted";
+  /** The question in writing that this answers (`Call.ask`); its `turnIndex` is then that of the last spoken turn, or −1. */
+  readonly askId?: string;
 }
 
 /** A piece of the reply's text, in order; the whole is their concatenation. */
@@ -85,6 +87,17 @@ export interface InterruptedEvent {
   /** How much of the context was heard, and the words that takes in. */
   readonly playedMs: number;
   readonly spokenText: string;
+}
+
+/** How far a reply was heard; only to owners that asked for it (`OpenOptions.reportPlayback`). A few times a second at most. */
+export interface PlaybackEvent {
+  readonly type: "playback";
+  readonly contextId: number;
+  readonly playedMs: number;
+  /** What was heard since the last of these events: the texts of the spans of `alignment`, in order. */
+  readonly words: readonly string[];
+  /** All of the context was heard. The last of its events. */
+  readonly isComplete: boolean;
 }
 
 /** Everything before the `finalize` of this id was transcribed and delivered. */
@@ -173,6 +186,7 @@ export type CallEvent =
   | AudioEvent
   | AlignmentEvent
   | InterruptedEvent
+  | PlaybackEvent
   | FinalizedEvent
   | MarkEvent
   | GapEvent

@@ -63,6 +63,8 @@ const reply = z.object({
   contextId: z.number().int(),
   turnIndex: z.number().int(),
   reason: z.enum(["completed", "empty", "failed", "interrupted"]).optional(),
+  /** Of the `ask` that it answers. */
+  askId: z.string().optional(),
   trail,
 });
 const span = z.object({ text: z.string(), startSample: sample, endSample: sample });
@@ -73,7 +75,19 @@ const alignment = z.object({
   rateHz: z.number().int(),
   spans: z.array(span),
 });
-const fence = z.object({ id: z.string(), reason: z.enum(["finalize", "mark", "probe"]) });
+/** Options of all nodes of a call, by name, as they are from a `configure` fence on. */
+const change = z.object({
+  /** Counts the call's changes from 1. */
+  version: z.number().int(),
+  nodes: z.record(z.string(), z.unknown()),
+});
+export type Change = z.infer<typeof change>;
+const fence = z.object({
+  id: z.string(),
+  reason: z.enum(["finalize", "mark", "probe", "configure"]),
+  /** Only of `configure`. */
+  change: change.optional(),
+});
 const open = z.object({
   callId: z.string(),
   graph: z.string(),
@@ -81,6 +95,8 @@ const open = z.object({
   /** Worker index of each node of the call's graph, in the plan's node order. */
   placement: z.array(z.number().int()),
   options: z.record(z.string(), z.unknown()),
+  /** For a worker's successor: how `options` changed since, oldest first. */
+  changes: z.array(change).optional(),
 });
 const interrupt = z.object({
   reason: z.enum(["speech", "client", "restart"]),
@@ -88,6 +104,17 @@ const interrupt = z.object({
   /** What the caller heard of the context before it was cut off. */
   playedMs: z.number(),
   spokenText: z.string(),
+});
+/** What the caller wrote instead of saying it. */
+const ask = z.object({
+  id: z.string(),
+  /** Counts a call's questions from 0, so that one that is delivered again is known. */
+  index: z.number().int(),
+  text: z.string(),
+  /** False: it is remembered, and answered with the next question. */
+  wantsAnswer: z.boolean(),
+  /** Of the last turn whose answer had begun; −1: none. The answer takes its place among replies. */
+  turnIndex: z.number().int(),
 });
 const abort = z.object({ code: z.string() });
 const error = z.object({
@@ -126,6 +153,7 @@ export const FRAME_KINDS = {
   abort: { tag: 14, lane: "priority", payload: "meta", interruptible: false, meta: abort },
   error: { tag: 15, lane: "priority", payload: "meta", interruptible: false, meta: error },
   usage: { tag: 16, lane: "data", payload: "meta", interruptible: false, meta: usage },
+  ask: { tag: 17, lane: "priority", payload: "meta", interruptible: false, meta: ask },
 } as const satisfies Record<string, KindRow>;
 
 export type FrameKind = keyof typeof FRAME_KINDS;

@@ -109,17 +109,6 @@ function rowData(tensor: OnnxTensor | undefined, name: string): RowData {
   return data;
 }
 
-/** An f32 tensor over `data`, which must not change while a model runs. */
-export function floatTensor(data: Float32Array, dims: readonly number[]): OnnxTensor {
-  return new Tensor("float32", data, dims);
-}
-
-/** An integer tensor of the type that a model declares; `int32` or `int64`. */
-export function integerTensor(type: "int32" | "int64", values: readonly number[], dims: readonly number[]): OnnxTensor {
-  if (type === "int32") return new Tensor(type, Int32Array.from(values), dims);
-  return new Tensor(type, BigInt64Array.from(values, BigInt), dims);
-}
-
 /** The floats of an output. */
 export function floatsOf(outputs: OnnxTensors, name: string): { data: Float32Array; dims: readonly number[] } {
   const tensor = outputs[name];

@@ -15,6 +15,11 @@ export function isIntegerType(type: string): type is IntegerType {
   return type === "int32" || type === "int64";
 }
 
+/** int64 or int32, as a file declares an input; int64 if it declares something else, which a check will tell. */
+export function integerTypeOf(declared: { readonly type: string } | undefined): IntegerType {
+  return declared !== undefined && isIntegerType(declared.type) ? declared.type : "int64";
+}
+
 /** Over `values` itself if it is float32; they must not change while a model runs. */
 export function floatTensor(type: FloatType, values: Float32Array, dims: readonly number[]): OnnxTensor {
   if (type === "float32") return new Tensor(type, values, dims);
@@ -57,10 +62,9 @@ export function maskTensor(lengths: readonly number[], width: number): OnnxTenso
   return new Tensor("int64", mask, [lengths.length, width]);
 }
 
-/** A tensor with a dimension of 0: what a cache is before the first step. */
-export function emptyTensor(type: FloatType, dims: readonly number[]): OnnxTensor {
-  assert(dims.includes(0), "an empty tensor has a dimension of 0");
-  return floatTensor(type, new Float32Array(0), dims);
+/** Zeros, of which there are none if a dimension is 0: what a cache is before the first step. */
+export function zeroFloats(type: FloatType, dims: readonly number[]): OnnxTensor {
+  return floatTensor(type, new Float32Array(product(dims)), dims);
 }
 
 /** The values of a float tensor: its own memory if it is float32, else converted. */

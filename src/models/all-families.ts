@@ -1,13 +1,9 @@
-/** All families at once, the package's loaded with this module, for whoever checks configurations or lists what there is. */
-import { type AnyFamily, loadBuiltIn, ownFamilies } from "./registry.js";
+/** All families at once, the package's loaded with this module, for whoever lists what there is. */
+import { type AnyFamily, familyNames, findFamily, loadFamily } from "./registry.js";
 
-const builtIn = new Map<string, AnyFamily>((await loadBuiltIn()).map((family) => [family.name, family]));
-
-export function findFamily(name: string): AnyFamily | undefined {
-  return builtIn.get(name) ?? ownFamilies().get(name);
-}
+await Promise.all(familyNames().map(loadFamily));
 
 /** The package's first, then users' in the order of registration. */
 export function listFamilies(): AnyFamily[] {
-  return [...builtIn.values(), ...ownFamilies().values()];
+  return familyNames().map((name) => findFamily(name)!);
 }

@@ -3,7 +3,9 @@
  * parameters, from the user's own file. Input `mix` f32 [1, 257, 1, 2], the spectrum of one window of 512 samples every
  * 256, and three caches; output `enh` like `mix` and each cache's `…_out`. What it says is one hop, 16 ms, late.
  *
- * The published file has a batch of 1, so the calls of a step go through it one by one.
+ * The published file has a batch of 1, so the calls of a step go through it one by one: `replicas` spread them over cores. It
+ * cannot be set free by rewriting declarations: the indices of its 18 ScatterND are constants that name row 0, and 30 of its 37
+ * Reshape have a 1 in their shapes. It has to be exported anew; the engine takes a file whose batch is free.
  */
 import { resolve } from "node:path";
 import { z } from "zod";

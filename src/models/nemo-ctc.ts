@@ -4,26 +4,27 @@
  * `audio_signal` f32 [batch, 80 or 128, frames] and `length`, output `logprobs` f32 [batch, frames / 8, symbols].
  */
 import { resolve } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import { defineFamily, type FamilyContext, type SttModel } from "./family.js";
 import { NemoMel } from "./front-ends/nemo-mel.js";
-import { folderOption, ModelFolder, precisionOption } from "./stt/model-folder.js";
+import { ModelFolder } from "./stt/model-folder.js";
 import { readNemoFacts } from "./stt/nemo-facts.js";
 import { segmentRecogniser } from "./stt/recognisers.js";
 import { SEGMENT_ENCODER_TRIAL, SegmentEncoder } from "./stt/segment-encoder.js";
-import { NEMO_TOKEN_FILES, partialOption } from "./stt/segment-options.js";
+import { NEMO_TOKEN_FILES, nemoSegmentOptions } from "./stt/segment-options.js";
 import { expectSymbols, readTokenTable } from "./stt/token-table.js";
 import { ctcDecoder } from "./stt/transcriber.js";
 
 const NAME = "nemo-ctc";
 
-const options = z.strictObject({ folder: folderOption, precision: precisionOption, partialMs: partialOption });
-
 export const nemoCtcFamily = defineFamily({
   name: NAME,
   task: "stt",
-  options,
-  open: ({ folder, precision, partialMs }: z.infer<typeof options>, context: FamilyContext): Promise<SttModel> =>
+  options: nemoSegmentOptions,
+  open: (
+    { folder, precision, partialMs }: z.infer<typeof nemoSegmentOptions>,
+    context: FamilyContext,
+  ): Promise<SttModel> =>
     ModelFolder.use(resolve(context.baseFolder, folder), precision, context, (files) =>
       load(files, partialMs, context),
     ),

@@ -5,26 +5,27 @@
  * `audio_signal` f32 [batch, 80 or 128, frames] and `length`, and gives `outputs` f32 [batch, width, frames / 8].
  */
 import { resolve } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import { defineFamily, type FamilyContext, type SttModel } from "./family.js";
 import { NemoMel } from "./front-ends/nemo-mel.js";
-import { folderOption, ModelFolder, precisionOption } from "./stt/model-folder.js";
+import { ModelFolder } from "./stt/model-folder.js";
 import { openNemoDecoder } from "./stt/nemo-decoder.js";
 import { readNemoFacts } from "./stt/nemo-facts.js";
 import { segmentRecogniser } from "./stt/recognisers.js";
 import { SEGMENT_ENCODER_TRIAL, SegmentEncoder } from "./stt/segment-encoder.js";
-import { NEMO_TOKEN_FILES, partialOption } from "./stt/segment-options.js";
+import { NEMO_TOKEN_FILES, nemoSegmentOptions } from "./stt/segment-options.js";
 import { readTokenTable } from "./stt/token-table.js";
 
 const NAME = "nemo-tdt";
 
-const options = z.strictObject({ folder: folderOption, precision: precisionOption, partialMs: partialOption });
-
 export const nemoTdtFamily = defineFamily({
   name: NAME,
   task: "stt",
-  options,
-  open: ({ folder, precision, partialMs }: z.infer<typeof options>, context: FamilyContext): Promise<SttModel> =>
+  options: nemoSegmentOptions,
+  open: (
+    { folder, precision, partialMs }: z.infer<typeof nemoSegmentOptions>,
+    context: FamilyContext,
+  ): Promise<SttModel> =>
     ModelFolder.use(resolve(context.baseFolder, folder), precision, context, (files) =>
       load(files, partialMs, context),
     ),

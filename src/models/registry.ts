@@ -1,8 +1,8 @@
 /**
  * Every model family by its name in the configuration. A new family is one file and one row here.
  *
- * A worker opens one model and loads that family's code alone, which makes its start some 200 ms shorter. What needs to
- * know all of them, such as the check of a configuration, takes them from all-families.ts.
+ * Code is loaded by the family: a worker opens one model, a configuration names a few. Loading all takes some 150 ms, so
+ * whoever needs to know all of them imports all-families.ts.
  */
 import { assert } from "../base/assert.js";
 import type { FamilyDefinition } from "./family.js";
@@ -16,7 +16,7 @@ const BUILT_IN: ReadonlyMap<string, () => Promise<AnyFamily>> = new Map([
   ["gtcrn", async () => (await import("./gtcrn.js")).gtcrnFamily as AnyFamily],
   ["kitten", async () => (await import("./kitten.js")).kittenFamily as AnyFamily],
   ["kokoro", async () => (await import("./kokoro.js")).kokoroFamily as AnyFamily],
-  ["moonshine", async () => (await import("./moonshine.js")).moonshineFamily as AnyFamily],
+  ["moonshine", async () => (await import("./moonshine/index.js")).moonshineFamily as AnyFamily],
   ["moonshine-spelling", async () => (await import("./moonshine-spelling.js")).moonshineSpellingFamily as AnyFamily],
   [
     "moonshine-streaming",
@@ -37,19 +37,31 @@ const BUILT_IN: ReadonlyMap<string, () => Promise<AnyFamily>> = new Map([
 ]);
 
 const own = new Map<string, AnyFamily>();
+const loaded = new Map<string, AnyFamily>();
 
-/** A user's family, or one of the package's, loaded now. */
+/** A user's family, or one of the package's, loaded if it was not. */
 export async function loadFamily(name: string): Promise<AnyFamily | undefined> {
-  return own.get(name) ?? (await BUILT_IN.get(name)?.());
+  const load = BUILT_IN.get(name);
+  if (load === undefined) return own.get(name);
+  const family = loaded.get(name) ?? (await load());
+  loaded.set(name, family);
+  return family;
 }
 
-/** All of the package's. */
-export function loadBuiltIn(): Promise<AnyFamily[]> {
-  return Promise.all(Array.from(BUILT_IN.values(), (load) => load()));
+/** A family that is there already: a user's, or one of the package's that was loaded before. */
+export function findFamily(name: string): AnyFamily | undefined {
+  assert(loaded.has(name) || !BUILT_IN.has(name), `the family ${name} is loaded before it is looked for`);
+  return loaded.get(name) ?? own.get(name);
 }
 
-export function ownFamilies(): ReadonlyMap<string, AnyFamily> {
-  return own;
+/** Whether there is a family of this name; loads none. */
+export function hasFamily(name: string): boolean {
+  return own.has(name) || BUILT_IN.has(name);
+}
+
+/** The package's first, then users' in the order of registration; loads none. */
+export function familyNames(): string[] {
+  return [...BUILT_IN.keys(), ...own.keys()];
 }
 
 /**

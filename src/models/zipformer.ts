@@ -13,18 +13,11 @@ import { expectTensors } from "../gpu/expect-tensors.js";
 import { metadataCount, readOnnxMetadata } from "../gpu/onnx-metadata.js";
 import type { OnnxModel } from "../gpu/onnx-model.js";
 import type { RowTensor } from "../gpu/row-tensors.js";
+import { integerTypeOf } from "../gpu/tensors.js";
 import { defineFamily, type FamilyContext, type SttModel } from "./family.js";
 import { IcefallFbank } from "./front-ends/icefall-fbank.js";
 import type { Windows } from "./stt/encoded-stream.js";
-import {
-  firstRun,
-  fixedDim,
-  folderOption,
-  inputOf,
-  integerTypeOf,
-  ModelFolder,
-  precisionOption,
-} from "./stt/model-folder.js";
+import { firstRun, fixedDim, folderOption, inputOf, ModelFolder, precisionOption } from "./stt/model-folder.js";
 import { windowRecogniser } from "./stt/recognisers.js";
 import { expectSymbols, readTokenTable, type TokenTable } from "./stt/token-table.js";
 import { ctcDecoder, type TokenDecoder } from "./stt/transcriber.js";

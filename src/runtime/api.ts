@@ -13,6 +13,8 @@ export interface OpenOptions {
   readonly outputRateHz?: number;
   /** Per node of the graph: options for this call (`{ stt: { keyterms: ["Syrinx"] } }`). */
   readonly nodes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Whether `playback` events tell how far each reply was heard. Default false. */
+  readonly reportPlayback?: boolean;
   /**
    * Receives each event as it happens, on the main thread, instead of the iterator. Must not throw and must not block:
    * it is called between two records of a ring.
@@ -32,10 +34,22 @@ export interface Call extends AsyncIterable<CallEvent> {
   write(pcm: Int16Array): boolean;
   /** Gives text to a graph that takes text (a voice without a recogniser). `end` closes the context. */
   say(text: string, options?: { readonly contextId?: number; readonly end?: boolean }): void;
+  /**
+   * Puts a question to the agent in writing, as if it had been said in a turn of its own. It interrupts nothing and waits for
+   * the answers before it; `interrupt` first, to be answered at once. At most ASK_CHARS_MAX characters.
+   * @param options `id` comes back as `askId` of the reply; with `answer: false` the text is only remembered.
+   * @returns the id. Throws CALL_ASK_REFUSED, CALL_CLOSED.
+   */
+  ask(text: string, options?: { readonly id?: string; readonly answer?: boolean }): string;
   /** Ends the speech so far: its final transcript comes now, then `finalized` with the same id. */
   finalize(id?: string): string;
   /** Comes back as event `mark` when everything before it has been delivered. */
   mark(id: string): void;
+  /**
+   * Changes options of nodes, as `OpenOptions.nodes` has them, for what is written from now on; those not named stay.
+   * Throws CALL_OPTION_INVALID, and CALL_CONFIGURE_LATE for a node whose options hold for the whole call.
+   */
+  configure(nodes: Readonly<Record<string, Readonly<Record<string, unknown>>>>): void;
   /** Cuts the reply off. An `interrupted` event follows, and after it nothing of the old reply. */
   interrupt(): void;
   /** What the listener has really heard of a context; without it, playback is assumed to run from the first byte. */

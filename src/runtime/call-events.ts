@@ -5,7 +5,7 @@
 import type { Resampler } from "../audio/resampler.js";
 import { ERRORS, SyrinxError } from "../base/errors.js";
 import type { PlanGraph } from "../config/plan.js";
-import type { AlignmentEvent, CallEvent, TranscriptEvent } from "../frames/events.js";
+import type { AlignmentEvent, CallEvent, ReplyEvent, TranscriptEvent } from "../frames/events.js";
 import type { FrameView, MetaOf, Transcript } from "../frames/index.js";
 import { STALL_FENCE } from "./call.js";
 import type { Hub, HubCall } from "./hub.js";
@@ -18,6 +18,7 @@ export interface CallEventsSpec {
   readonly hub: Hub;
   readonly graph: PlanGraph;
   readonly createOutputResampler: ((fromRateHz: number) => Resampler) | undefined;
+  readonly reportPlayback: boolean;
   readonly deliver: (event: CallEvent) => void;
   readonly informWorkers: (meta: MetaOf<"interrupt">) => void;
   readonly onClosePassed: (edge: number) => void;
@@ -54,6 +55,24 @@ export class CallEvents {
     this.sweep(nowUs);
   }
 
+  /**
+   * A question was put in writing: from now on an answer is being made, though no turn has ended. Replies are counted by
+   * the thread that ends turns; this one counts once more as the last of them.
+   * @returns that turn's index, −1 if there was none.
+   */
+  asked(): number {
+    const turnIndex = Math.max(-1, this.#spec.hub.words.replyStarted(this.#spec.call.slot) - replyNumber(0));
+    this.#reopenReply(turnIndex);
+    return turnIndex;
+  }
+
+  /** The reply to this turn, or the lack of one, is not the last word on it. */
+  #reopenReply(turnIndex: number): void {
+    const { hub, call } = this.#spec;
+    const begun = Math.min(replyNumber(turnIndex), hub.words.replyStarted(call.slot));
+    hub.words.setReplyFinished(call.slot, begun - 1);
+  }
+
   /** True once if speech had begun and not ended: the caller of this ends it. */
   takeOpenSpeech(): boolean {
     const wasSpeaking = this.#isSpeaking;
@@ -63,9 +82,19 @@ export class CallEvents {
 
   sweep(nowUs: number): void {
     const context = this.#context;
-    if (context === undefined || !context.isHeard(nowUs)) return;
+    if (context === undefined) return;
+    const isComplete = context.isHeard(nowUs);
+    if (this.#spec.reportPlayback) this.#tellPlayback(context, isComplete, nowUs);
+    if (!isComplete) return;
     this.#markReplied(context.turnIndex);
     this.#context = undefined;
+  }
+
+  #tellPlayback(context: PlaybackContext, isComplete: boolean, nowUs: number): void {
+    const words = context.takeSpoken(nowUs);
+    if (words.length === 0 && !isComplete) return;
+    const playedMs = Math.round(context.heardMs(nowUs));
+    this.#spec.deliver({ type: "playback", contextId: context.contextId, playedMs, words, isComplete });
   }
 
   /**
@@ -83,8 +112,8 @@ export class CallEvents {
     informWorkers({ reason, contextId, playedMs, spokenText });
     deliver({ type: "interrupted", reason, contextId, playedMs, spokenText });
     if (context !== undefined && !context.isComplete) {
-      const { turnIndex } = context;
-      deliver({ type: "reply", what: "end", contextId, turnIndex, reason: "interrupted" });
+      const { turnIndex, askId } = context;
+      deliver(replyEvent({ what: "end", contextId, turnIndex, reason: "interrupted", askId }));
     }
     // A turn that was cut off before its answer began has a receipt too: up to the verdict.
     this.#receipt(contextId, undefined, nowUs);
@@ -166,19 +195,21 @@ export class CallEvents {
   }
 
   #reply(view: FrameView): void {
-    const { what, contextId, turnIndex, reason, trail } = view.meta("reply");
+    const meta = view.meta("reply");
+    const { what, contextId, turnIndex, askId, trail } = meta;
     if (what === "start") {
       // The agent says that it begins, and the voice passes that on: one of them is enough.
       if (this.#context?.contextId === contextId) return;
-      this.#context = new PlaybackContext(contextId, turnIndex);
-      this.#spec.deliver({ type: "reply", what, contextId, turnIndex });
+      this.#context = new PlaybackContext(contextId, turnIndex, askId);
+      // The reply before it may have ended since it was asked for, and with it the last of all that were known.
+      if (askId !== undefined) this.#reopenReply(turnIndex);
+      this.#spec.deliver(replyEvent(meta));
       return;
     }
     const isFromVoice = this.#spec.graph.terminalEdges.includes(view.edge);
     if (!isFromVoice) return;
     this.#flushAudio(contextId);
-    const event = { type: "reply", what, contextId, turnIndex } as const;
-    this.#spec.deliver(reason === undefined ? event : { ...event, reason });
+    this.#spec.deliver(replyEvent(meta));
     const context = this.#contextOf(contextId, turnIndex);
     context.isComplete = true;
     if (!context.hasAudio) {
@@ -250,7 +281,7 @@ export class CallEvents {
       return;
     }
     this.#fenceArrivals.delete(id);
-    if (id === STALL_FENCE || reason === "probe") return;
+    if (id === STALL_FENCE || reason === "probe" || reason === "configure") return;
     deliver(reason === "finalize" ? { type: "finalized", id } : { type: "mark", id });
   }
 
@@ -276,6 +307,17 @@ export class CallEvents {
   #markReplied(turnIndex: number): void {
     this.#spec.hub.words.setReplyFinished(this.#spec.call.slot, replyNumber(turnIndex));
   }
+}
+
+function replyEvent({ what, contextId, turnIndex, reason, askId }: Omit<MetaOf<"reply">, "trail">): ReplyEvent {
+  return {
+    type: "reply",
+    what,
+    contextId,
+    turnIndex,
+    ...(reason === undefined ? {} : { reason }),
+    ...(askId === undefined ? {} : { askId }),
+  };
 }
 
 function transcriptEvent(meta: Transcript, final: boolean): TranscriptEvent {

@@ -12,6 +12,7 @@ import type { CallEvent } from "../frames/events.js";
 import { encodeMeta, FLAG_GAP, type FrameView, type MetaOf } from "../frames/index.js";
 import type { Call } from "./api.js";
 import { CallEvents } from "./call-events.js";
+import type { CallOptions, NodeOptions } from "./call-options.js";
 import { EventQueue } from "./event-queue.js";
 import type { MutablePcm } from "./frame-writer.js";
 import type { Hub, HubCall } from "./hub.js";
@@ -22,12 +23,14 @@ export interface CallSpec {
   readonly born: number;
   readonly callId: string;
   readonly graph: PlanGraph;
+  readonly options: CallOptions;
   readonly edges: readonly PlanEdge[];
   /** Worker of each node of the graph, in its node order. */
   readonly placement: readonly number[];
   readonly inputRateHz: number;
   readonly inputResampler: Resampler | undefined;
   readonly createOutputResampler: ((fromRateHz: number) => Resampler) | undefined;
+  readonly reportPlayback: boolean;
   readonly onEvent: ((event: CallEvent) => void) | undefined;
   /** The slot is free: called once, after the `close` event. */
   readonly onReleased: (call: CallImpl, result: "completed" | "error" | "drained") => void;
@@ -48,6 +51,7 @@ export class CallImpl implements Call, HubCall {
   readonly callId: string;
   readonly graph: string;
   readonly inputRateHz: number;
+  readonly options: CallOptions;
   readonly #spec: CallSpec;
   readonly #entrances: readonly Entrance[];
   readonly #events: CallEvents;
@@ -61,10 +65,12 @@ export class CallImpl implements Call, HubCall {
   #gapSamples = 0;
   #fenceCount = 0;
   #contextCount = 0;
+  #askCount = 0;
   #state: "open" | "closing" | "closed" = "open";
   #lastInputUs: number;
   readonly #closeArrivals = new Set<number>();
-  #closeTimer: NodeJS.Timeout | undefined;
+  /** Of a call that closes: when a worker last had something for it. */
+  #lastHeardUs = 0;
 
   constructor(spec: CallSpec) {
     this.#spec = spec;
@@ -73,6 +79,7 @@ export class CallImpl implements Call, HubCall {
     this.callId = spec.callId;
     this.graph = spec.graph.name;
     this.inputRateHz = spec.inputRateHz;
+    this.options = spec.options;
     const workerOf = (node: number): number => spec.placement[spec.graph.nodes.indexOf(node)]!;
     this.#entrances = spec.edges
       .filter((edge) => edge.graph === spec.graph.name && edge.from === EDGE_IN)
@@ -88,8 +95,9 @@ export class CallImpl implements Call, HubCall {
       hub: spec.hub,
       graph: spec.graph,
       createOutputResampler: spec.createOutputResampler,
-      deliver: (event) => this.#deliver(event),
-      informWorkers: (meta) => this.#inform(meta),
+      reportPlayback: spec.reportPlayback,
+      deliver: (event) => this.deliver(event),
+      informWorkers: (meta) => this.#toWorkers("interrupt", meta),
       onClosePassed: (edge) => this.#closePassed(edge),
       onFatal: (code) => this.#end("error", code),
     });
@@ -125,6 +133,22 @@ export class CallImpl implements Call, HubCall {
     this.#broadcast("reply", { what: "end", contextId, turnIndex: -1, reason: "completed" });
   }
 
+  ask(text: string, { id = `ask-${this.#askCount}`, answer = true }: Parameters<Call["ask"]>[1] = {}): string {
+    this.#assertOpen();
+    const reason = this.#whyNotAsk(text);
+    if (reason !== undefined) throw new SyrinxError("CALL_ASK_REFUSED", { reason });
+    const turnIndex = answer ? this.#events.asked() : -1;
+    const meta = { id, index: this.#askCount++, text, wantsAnswer: answer, turnIndex };
+    this.#toWorkers("ask", meta);
+    return id;
+  }
+
+  #whyNotAsk(text: string): string | undefined {
+    if (!this.#spec.graph.accepts.includes("ask")) return `graph ${this.graph} has no agent`;
+    if (text.trim() === "") return "there is no text";
+    return text.length > ASK_CHARS_MAX ? `it has more than ${ASK_CHARS_MAX} characters` : undefined;
+  }
+
   finalize(id: string = `finalize-${this.#fenceCount}`): string {
     this.#assertOpen();
     this.#fenceCount++;
@@ -137,6 +161,12 @@ export class CallImpl implements Call, HubCall {
     this.#assertOpen();
     this.#fenceCount++;
     this.#broadcast("fence", { id, reason: "mark" });
+  }
+
+  configure(nodes: NodeOptions): void {
+    this.#assertOpen();
+    const change = this.options.change(nodes);
+    this.#broadcast("fence", { id: `syrinx-configure-${change.version}`, reason: "configure", change });
   }
 
   interrupt(): void {
@@ -154,19 +184,13 @@ export class CallImpl implements Call, HubCall {
       this.#state = "closing";
       this.#flushResampler();
       this.#broadcast("close", {});
-      this.#closeTimer = setTimeout(() => this.#end("client"), LIMITS.callCloseMs);
-      this.#closeTimer.unref();
+      this.#lastHeardUs = this.#spec.hub.clock.nowUs();
     }
     return this.#closed;
   }
 
   abort(code?: string): void {
     this.#end(code === undefined ? "client" : "error", code);
-  }
-
-  /** Its graph does without something from now on, or no longer does. */
-  degraded(level: number): void {
-    this.#deliver({ type: "load", level });
   }
 
   /** The server goes away: like `abort`, with the reason that clients understand. */
@@ -177,7 +201,7 @@ export class CallImpl implements Call, HubCall {
   /** An error of this call alone: it is told, and with `fatal` the call ends. */
   fail(error: SyrinxError): void {
     const { code, message, hint } = error;
-    this.#deliver({ type: "error", code, message, hint, fatal: true });
+    this.deliver({ type: "error", code, message, hint, fatal: true });
     this.#end("error", code);
   }
 
@@ -187,10 +211,15 @@ export class CallImpl implements Call, HubCall {
   }
 
   receive(view: FrameView): void {
+    if (this.#state === "closing") this.#lastHeardUs = this.#spec.hub.clock.nowUs();
     this.#events.receive(view);
   }
 
   sweep(nowUs: number): void {
+    if (this.#state === "closing" && nowUs - this.#lastHeardUs >= LIMITS.callCloseMs * 1000) {
+      this.#end("client");
+      return;
+    }
     this.#events.sweep(nowUs);
     const isStalled = nowUs - this.#lastInputUs > LIMITS.inputStallMs * 1000;
     // Stream time stands still when a client stops sending: a turn that waits for silence would wait for ever.
@@ -231,7 +260,7 @@ export class CallImpl implements Call, HubCall {
     this.#position += count;
     if (isWhole) {
       this.#events.arrived(this.#position);
-      if (gap > 0) this.#deliver({ type: "gap", durationMs: (gap * 1000) / GRAPH_RATE_HZ });
+      if (gap > 0) this.deliver({ type: "gap", durationMs: (gap * 1000) / GRAPH_RATE_HZ });
       this.#gapSamples = 0;
     } else {
       this.#gapSamples += count;
@@ -253,9 +282,10 @@ export class CallImpl implements Call, HubCall {
     }
   }
 
-  #inform(meta: MetaOf<"interrupt">): void {
+  /** Past all edges: to every node that takes the kind. */
+  #toWorkers<K extends "interrupt" | "ask">(kind: K, meta: MetaOf<K>): void {
     for (const worker of new Set(this.#spec.placement)) {
-      this.#spec.hub.sendMeta(worker, this, undefined, "interrupt", meta);
+      this.#spec.hub.sendMeta(worker, this, undefined, kind, meta);
     }
   }
 
@@ -264,7 +294,8 @@ export class CallImpl implements Call, HubCall {
     if (this.#spec.graph.terminalEdges.every((terminal) => this.#closeArrivals.has(terminal))) this.#end("client");
   }
 
-  #deliver(event: CallEvent): void {
+  /** Tells the owner, in the order of the calls of this. */
+  deliver(event: CallEvent): void {
     if (this.#state === "closed") return;
     this.#spec.observe(event);
     if (this.#queue !== undefined) {
@@ -281,7 +312,6 @@ export class CallImpl implements Call, HubCall {
   #end(reason: "client" | "error" | "drain" | "idle", code?: string): void {
     if (this.#state === "closed") return;
     const wasGraceful = this.#state === "closing" && reason === "client";
-    clearTimeout(this.#closeTimer);
     const { hub } = this.#spec;
     // Ends the call on workers where it is still open; where `close` passed, nobody knows the call any more.
     for (const worker of new Set(this.#spec.placement)) {
@@ -289,7 +319,7 @@ export class CallImpl implements Call, HubCall {
     }
     hub.remove(this);
     hub.words.release(this.slot);
-    this.#deliver({ type: "close", reason, ...(code === undefined ? {} : { code }) });
+    this.deliver({ type: "close", reason, ...(code === undefined ? {} : { code }) });
     this.#state = "closed";
     this.#spec.onReleased(
       this,
@@ -302,6 +332,9 @@ export class CallImpl implements Call, HubCall {
     if (this.#state !== "open") throw new SyrinxError("CALL_CLOSED", { callId: this.callId });
   }
 }
+
+/** Characters of one question in writing. At it: CALL_ASK_REFUSED. */
+export const ASK_CHARS_MAX = LIMITS.priorityTextChars;
 
 /** The id of the fence that main puts in when a client stops sending in the middle of speech; not told to anybody. */
 export const STALL_FENCE = "syrinx-stall";

@@ -29,8 +29,10 @@ export interface OpenRecord {
 
 /** What a worker can be asked. Every method may throw a SyrinxError. */
 export interface WorkerControl {
-  /** Loads and warms the worker's model, creates its actors, takes the calls over and begins to loop. */
+  /** With the worker's model loaded and warm: creates its actors, takes the calls over and begins to loop. */
   start(opens: readonly OpenRecord[]): Promise<WorkerReport>;
+  /** Asked instead of `start`: releases the model and leaves. */
+  dismiss(): Promise<void>;
   /** Proves that the worker's event loop turns. */
   ping(): Promise<{ readonly openCallCount: number }>;
 }
@@ -54,6 +56,7 @@ export function exposeControl(control: WorkerControl, port: MessagePort, pending
   };
   const wired: Wired<WorkerControl> = {
     start: (opens) => settle(() => control.start(opens)),
+    dismiss: () => settle(() => control.dismiss()),
     ping: () => settle(() => control.ping()),
   };
   Comlink.expose(wired, nodeEndpoint(port));

@@ -1,5 +1,5 @@
 /** A node on the worker that hosts it: its actor instance, its inbox of this step and where its frames go. */
-import type { ActorInstance, AnyActor, StateRow } from "../actors/define.js";
+import type { ActorInstance, AnyActor, Item, Out, StateRow } from "../actors/define.js";
 import type { PlanNode } from "../config/plan.js";
 import { FRAME_KIND_NAMES, type FrameKind, type FrameView } from "../frames/index.js";
 import type { StateSlab } from "../ring/index.js";
@@ -10,6 +10,12 @@ import { ROW_HEADER_BYTES } from "./mesh.js";
 export interface InboxItem extends FrameView {
   call: LoopCall;
 }
+
+/** What of an inbox item a change of options concerns. */
+type ChangeableItem = Item & {
+  readonly node: string;
+  readonly call: { options: LoopCall["options"]; optionsVersion: number };
+};
 
 /** An edge as its producer needs it. */
 export interface OutEdge {
@@ -22,7 +28,7 @@ export interface OutEdge {
 
 /** A row as the actor sees it, and the loop's own header in front of it. */
 export interface Row {
-  /** `[0]` born generation of the call whose state is in the row. */
+  /** `[0]` born generation of the call whose state is in the row; `[1]` the change of its options that it saw last. */
   readonly header: Int32Array;
   readonly actor: StateRow;
 }
@@ -93,4 +99,27 @@ export class HostedNode {
 
 function isKind(name: string): name is FrameKind {
   return (FRAME_KIND_NAMES as readonly string[]).includes(name);
+}
+
+/**
+ * Gives a batch to the actor, in parts where a call's options change: the actor hears of a change behind all frames that
+ * stand before its fence, and before all that stand behind.
+ */
+export async function processBatch(
+  instance: ActorInstance<unknown>,
+  batch: readonly ChangeableItem[],
+  out: Out<unknown>,
+): Promise<void> {
+  let from = 0;
+  for (let at = 0; at < batch.length && instance.configure !== undefined; at++) {
+    const item = batch[at]!;
+    const change = item.kind === "fence" ? item.meta("fence").change : undefined;
+    if (change === undefined) continue;
+    await instance.process(batch.slice(from, at + 1), out);
+    from = at + 1;
+    item.call.optionsVersion = change.version;
+    item.call.options = (change.nodes[item.node] ?? {}) as Readonly<Record<string, unknown>>;
+    instance.configure(item.call);
+  }
+  if (from < batch.length) await instance.process(from === 0 ? batch : batch.slice(from), out);
 }

@@ -2,6 +2,7 @@
 import type { ActorCall } from "../actors/define.js";
 import type { MetaOf } from "../frames/kinds.js";
 import type { CallWords } from "../ring/index.js";
+import { optionsAt } from "./call-options.js";
 import type { HostedNode } from "./hosted-node.js";
 
 /** What the loop does for a call's handles. */
@@ -27,7 +28,9 @@ export class LoopCall implements ActorCall {
   readonly callId: string;
   readonly graph: string;
   readonly born: number;
-  readonly options: Readonly<Record<string, unknown>>;
+  options: Readonly<Record<string, unknown>>;
+  /** The change of the call's options that it saw last. */
+  optionsVersion = 0;
   readonly node: HostedNode;
   /** False once `close` was passed on: nothing of this call is emitted or delivered any more. */
   isOpen = true;
@@ -46,8 +49,14 @@ export class LoopCall implements ActorCall {
     this.callId = open.callId;
     this.graph = open.graph;
     this.born = open.born;
-    this.options = (open.options[node.plan.name] ?? {}) as Readonly<Record<string, unknown>>;
+    this.options = optionsAt(open, node.plan.name, 0);
     this.#expectsReply = expectsReply;
+  }
+
+  /** For a call that a predecessor served up to this change of its options; absent: to the latest. */
+  resumeAt(open: MetaOf<"open">, optionsVersion = open.changes?.at(-1)?.version ?? 0): void {
+    this.optionsVersion = optionsVersion;
+    this.options = optionsAt(open, this.node.plan.name, optionsVersion);
   }
 
   generation(): number {

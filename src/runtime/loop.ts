@@ -17,7 +17,7 @@ import { EDGE_OUT } from "../config/plan.js";
 import { FRAME_KINDS, type FrameKind, FrameView, type MetaOf } from "../frames/index.js";
 import type { CallWords } from "../ring/index.js";
 import type { BatchWindow } from "./batch-window.js";
-import type { HostedNode, InboxItem } from "./hosted-node.js";
+import { type HostedNode, type InboxItem, processBatch } from "./hosted-node.js";
 import type { InLink } from "./in-link.js";
 import { Intake, type IntakeHost } from "./intake.js";
 import { type CallEntry, LoopCall } from "./loop-call.js";
@@ -89,7 +89,10 @@ export class ActorLoop implements OutHost, IntakeHost {
       for (const call of this.#admit(slot, open, true)) {
         const { instance } = call.node;
         const row = instance.restore === undefined ? undefined : call.node.row(slot);
-        if (row === undefined || row.header[0] !== open.born) call.state = instance.open(call, this.#outOf(call));
+        const isSaved = row?.header[0] === open.born;
+        // A node that saves nothing does not know which change it saw last: it takes the latest.
+        if (row === undefined || isSaved) call.resumeAt(open, row?.header[1]);
+        if (row === undefined || !isSaved) call.state = instance.open(call, this.#outOf(call));
         else call.state = await instance.restore!(call, row.actor, this.#outOf(call));
       }
     }
@@ -157,7 +160,7 @@ export class ActorLoop implements OutHost, IntakeHost {
       item.startedUs = startedUs;
       item.batchSize = batch.length;
     }
-    await node.instance.process(batch, this.#outs.get(node.plan.index)!);
+    await processBatch(node.instance, batch, this.#outs.get(node.plan.index)!);
     const endedUs = this.#spec.nowUs();
     const window = node.plan.model === undefined ? undefined : this.#spec.window;
     const callCount = this.#spec.observer.ran(node.plan.index, batch, startedUs, endedUs, window);
@@ -196,6 +199,7 @@ export class ActorLoop implements OutHost, IntakeHost {
     if (row === undefined) return;
     instance.save!(call, row.actor);
     row.header[0] = call.born;
+    row.header[1] = call.optionsVersion;
   }
 
   /** Makes the handles of a call on this worker's nodes; none if it is known already, or gone already. */

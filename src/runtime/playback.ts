@@ -22,17 +22,20 @@ const CONTEXT_TEXT_CHARS_MAX = LIMITS.priorityTextChars;
 export class PlaybackContext {
   readonly contextId: number;
   readonly turnIndex: number;
+  readonly askId: string | undefined;
   /** All audio that will come has come. */
   isComplete = false;
   #firstUs: number | undefined;
   #sentMs = 0;
   #reported: { readonly ms: number; readonly atUs: number } | undefined;
   readonly #words: SpokenWord[] = [];
+  #toldCount = 0;
   #text = "";
 
-  constructor(contextId: number, turnIndex: number) {
+  constructor(contextId: number, turnIndex: number, askId?: string) {
     this.contextId = contextId;
     this.turnIndex = turnIndex;
+    this.askId = askId;
   }
 
   get hasAudio(): boolean {
@@ -68,11 +71,19 @@ export class PlaybackContext {
     return this.isComplete && this.heardMs(nowUs) >= this.#sentMs;
   }
 
+  /** The words that were heard since the last time that this was asked, by the measure of `spokenText`. */
+  takeSpoken(nowUs: number): string[] {
+    const heardMs = this.heardMs(nowUs);
+    const from = this.#toldCount;
+    while (this.#toldCount < this.#words.length && midMs(this.#words[this.#toldCount]!) <= heardMs) this.#toldCount++;
+    return this.#words.slice(from, this.#toldCount).map((word) => word.text);
+  }
+
   /** The words of which at least half was heard; without word times, the same share of the text. */
   spokenText(nowUs: number): string {
     const heardMs = this.heardMs(nowUs);
     if (this.#words.length > 0) {
-      const spoken = this.#words.filter((word) => (word.startMs + word.endMs) / 2 <= heardMs);
+      const spoken = this.#words.filter((word) => midMs(word) <= heardMs);
       return spoken
         .map((word) => word.text)
         .join(" ")
@@ -84,4 +95,8 @@ export class PlaybackContext {
       .slice(0, Math.floor((this.#text.length * heardMs) / this.#sentMs));
     return share.length < this.#text.length ? share.replace(/\s*\S*$/, "") : share;
   }
+}
+
+function midMs({ startMs, endMs }: SpokenWord): number {
+  return (startMs + endMs) / 2;
 }

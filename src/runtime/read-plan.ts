@@ -1,9 +1,9 @@
 /** From a configuration to the plan that a runtime starts from: checked, its modules imported, its models on disk. */
 import type { ResourceLimits } from "node:worker_threads";
-import { loadConfig, moduleUrls } from "../config/load.js";
+import { loadConfig } from "../config/load.js";
 import type { Plan, PlanAdmission } from "../config/plan.js";
 import { createLogger, type Logger } from "../telemetry/index.js";
-import { importModules } from "./modules.js";
+import { importNamed } from "./import-named.js";
 import { pullMissingModels } from "./pull-models.js";
 
 export interface RuntimeOptions {
@@ -36,7 +36,7 @@ export async function readPlan(
     ...(options.pull === undefined ? {} : { pull: options.pull }),
   };
   // Before the configuration is checked: it names what the modules define.
-  await importModules([...modules, ...moduleUrls(source, reading)]);
+  await importNamed(source, reading, modules);
   const { plan, warnings } = loadConfig(source, reading);
   const server = serverOf(plan.server, options);
   const log = loggerOf(server, options);

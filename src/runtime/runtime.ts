@@ -17,7 +17,7 @@ import { createGovernor } from "./admission/create-governor.js";
 import type { Governor } from "./admission/governor.js";
 import type { Call, Capacity, OpenOptions, Runtime, WorkerStatus } from "./api.js";
 import { CallImpl } from "./call.js";
-import { checkCallOptions, checkRate, findGraph } from "./call-options.js";
+import { CallOptions, checkRate, findGraph } from "./call-options.js";
 import type { OpenRecord } from "./control.js";
 import { Hub } from "./hub.js";
 import { createLoopStatsBuffer } from "./loop-stats.js";
@@ -113,12 +113,13 @@ export class RuntimeImpl implements Runtime {
     }
     this.#isStarted = true;
     this.#governor?.start();
+    for (const worker of this.#workers) worker.settled();
   }
 
   async open(graphName: string, options: OpenOptions = {}): Promise<Call> {
     const graph = findGraph(this.plan, graphName);
     this.#assertAdmits();
-    const nodes = checkCallOptions(this.plan, graph, options.nodes ?? {});
+    const chosen = new CallOptions(this.plan, graph, options.nodes ?? {});
     const { inputRateHz = GRAPH_RATE_HZ, outputRateHz } = options;
     for (const rateHz of [inputRateHz, outputRateHz ?? GRAPH_RATE_HZ]) checkRate(rateHz);
     const objection = this.objection(graph.name);
@@ -133,12 +134,14 @@ export class RuntimeImpl implements Runtime {
       born,
       callId,
       graph,
+      options: chosen,
       edges: this.plan.edges,
       placement,
       inputRateHz,
       inputResampler: inputRateHz === GRAPH_RATE_HZ ? undefined : createResampler(inputRateHz, GRAPH_RATE_HZ),
       createOutputResampler:
         outputRateHz === undefined ? undefined : (fromRateHz) => createResampler(fromRateHz, outputRateHz),
+      reportPlayback: options.reportPlayback ?? false,
       onEvent: options.onEvent,
       onReleased: (released, result) => this.#released(released, result),
       observe: observeCall(this.metricsRegistry, this.plan, graph),
@@ -147,7 +150,7 @@ export class RuntimeImpl implements Runtime {
         queueMicrotask(() => faulty.abort("INTERNAL"));
       },
     });
-    const meta: MetaOf<"open"> = { callId, graph: graph.name, born, placement, options: nodes };
+    const meta: MetaOf<"open"> = { callId, graph: graph.name, born, placement, ...chosen.record };
     this.#calls.set(slot, { call, meta, openedUs: this.#clock.nowUs() });
     this.#hub.admit(call);
     for (const worker of new Set(placement)) {
@@ -157,7 +160,7 @@ export class RuntimeImpl implements Runtime {
     this.#governor?.opened(graph.name);
     this.log.debug({ callId, graph: graph.name }, "call opened");
     const level = this.#governor?.level(graph.name) ?? 0;
-    if (level > 0) call.degraded(level);
+    if (level > 0) call.deliver({ type: "load", level });
     return call;
   }
 
@@ -260,13 +263,13 @@ export class RuntimeImpl implements Runtime {
 
   #degraded(graph: string, level: number): void {
     this.log.info({ graph, level }, "graph is degraded by load");
-    for (const { call } of [...this.#calls.values()]) if (call.graph === graph) call.degraded(level);
+    for (const { call } of [...this.#calls.values()]) if (call.graph === graph) call.deliver({ type: "load", level });
   }
 
   #openCalls(worker: number): OpenRecord[] {
     return [...this.#calls.entries()]
       .filter(([, { meta }]) => meta.placement.includes(worker))
-      .map(([slot, { meta }]) => ({ slot, open: meta }));
+      .map(([slot, { call, meta }]) => ({ slot, open: { ...meta, ...call.options.record } }));
   }
 
   #host(): ConstructorParameters<typeof WorkerHandle>[0]["host"] {

@@ -5,15 +5,15 @@
  * A worker is never terminated while it may be inside a model run: that would abort the process. It is asked to stop and
  * leaves when its step is done; terminated is only one that sleeps.
  */
-import { BroadcastChannel, MessageChannel, type ResourceLimits, Worker } from "node:worker_threads";
+import { BroadcastChannel } from "node:worker_threads";
 import { reasonOf, SyrinxError, toSyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
-import type { Plan, PlanWorker } from "../config/plan.js";
+import type { PlanWorker } from "../config/plan.js";
 import { Bell, BellRope } from "../ring/index.js";
 import type { WorkerStatus } from "./api.js";
-import { connectControl, type OpenRecord, type WorkerReport } from "./control.js";
-import type { WorkerBoot } from "./entry/worker.js";
-import { doorbellName, type Mesh } from "./mesh.js";
+import type { OpenRecord, WorkerReport } from "./control.js";
+import { doorbellName } from "./mesh.js";
+import { WorkerThread, type WorkerThreadSpec } from "./worker-thread.js";
 
 export interface SupervisorHost {
   /** The worker rang main's bell. */
@@ -27,16 +27,9 @@ export interface SupervisorHost {
   nowMs(): number;
 }
 
-export interface WorkerHandleSpec {
-  readonly plan: Plan;
-  readonly mesh: Mesh;
-  readonly worker: PlanWorker;
-  readonly stats: SharedArrayBuffer;
+export interface WorkerHandleSpec extends WorkerThreadSpec {
   readonly host: SupervisorHost;
-  readonly resourceLimits: ResourceLimits | undefined;
 }
-
-const ENTRY = new URL("./entry/worker.js", import.meta.url);
 
 export class WorkerHandle {
   readonly worker: PlanWorker;
@@ -44,6 +37,7 @@ export class WorkerHandle {
   readonly #rope: BellRope;
   readonly #bell: Bell;
   readonly #doorbell: BroadcastChannel | undefined;
+  readonly #hasStandby: boolean;
   #state: WorkerStatus["state"] = "starting";
   #reason: string | undefined;
   #report: WorkerReport | undefined;
@@ -52,12 +46,15 @@ export class WorkerHandle {
   #restartCount = 0;
   #lastBeat = -1;
   #lastBeatMs = 0;
-  #thread: Worker | undefined;
-  #exited: Promise<string> = Promise.resolve("not started");
+  /** The thread that serves, or is about to. */
+  #thread: WorkerThread | undefined;
+  /** One that has loaded, or loads, and waits to take over. */
+  #standby: WorkerThread | undefined;
 
   constructor(spec: WorkerHandleSpec) {
     this.#spec = spec;
     this.worker = spec.worker;
+    this.#hasStandby = spec.plan.models.find(({ name }) => name === spec.worker.model)?.standby === true;
     const buffer = spec.mesh.bells[spec.worker.index]!;
     if (spec.worker.thread === "io") {
       this.#doorbell = new BroadcastChannel(doorbellName(spec.mesh, spec.worker.index));
@@ -102,70 +99,61 @@ export class WorkerHandle {
     }
   }
 
-  /** Asks the worker to leave and waits for it. Resolves to false if it had to be left behind. */
+  /** Asks the worker to leave and waits for it, and for its standby. Resolves to false if one had to be left behind. */
   async stop(deadlineMs: number): Promise<boolean> {
-    if (this.#state === "failed" || this.#thread === undefined) {
-      this.#doorbell?.close();
-      return true;
-    }
-    this.#state = "stopped";
-    this.#rope.requestStop();
+    const serving = this.#state === "failed" ? undefined : this.#thread;
+    this.#state = this.#state === "failed" ? "failed" : "stopped";
+    if (serving !== undefined) this.#rope.requestStop();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), deadlineMs);
     });
-    const outcome = await Promise.race([this.#exited, late]);
+    const haveLeft = Promise.all([serving?.exited, this.#standby?.dismiss()]);
+    const outcome = await Promise.race([haveLeft, late]);
     clearTimeout(timer);
     this.#doorbell?.close();
     if (outcome !== undefined) return true;
     // Asleep means outside of any model run: only then is terminate safe.
-    if (this.#bell.isParked) await this.#thread.terminate();
-    return this.#bell.isParked;
+    if (serving !== undefined && !serving.hasExited && this.#bell.isParked) await serving.terminate();
+    return serving?.hasExited !== false && this.#standby === undefined;
+  }
+
+  /** Once everything runs: has a standby load, if the worker's model is to have one. */
+  settled(): void {
+    if (this.#hasStandby && this.#state === "running") this.#prepare();
+  }
+
+  /** Has a thread load and wait, if there is none yet. */
+  #prepare(): void {
+    this.#standby ??= this.#createThread();
+  }
+
+  #createThread(): WorkerThread {
+    const thread: WorkerThread = new WorkerThread(this.#spec, {
+      rung: () => this.#spec.host.rung(),
+      // Its successor loads while it ends.
+      dying: () => thread === this.#thread && this.#state === "running" && this.#prepare(),
+      announce: () => this.#rope.announceControl(),
+    });
+    void thread.exited.then((reason) => this.#ended(thread, reason));
+    return thread;
   }
 
   async #launch(): Promise<void> {
-    const { plan, mesh, worker, stats, host, resourceLimits } = this.#spec;
-    const { port1, port2 } = new MessageChannel();
-    // Workers serve no socket: the keys stay on main.
-    const keyless: Plan = { ...plan, server: { ...plan.server, apiKeys: undefined } };
-    const boot: WorkerBoot = { plan: keyless, mesh, workerIndex: worker.index, stats, control: port2 };
-    const options = { workerData: boot, transferList: [port2], name: `syrinx ${worker.name}`, ...nodeOptions() };
-    const thread = new Worker(ENTRY, resourceLimits === undefined ? options : { ...options, resourceLimits });
+    const { host, worker } = this.#spec;
+    const thread = this.#standby ?? this.#createThread();
+    this.#standby = undefined;
     this.#thread = thread;
-    let death = "";
-    thread.on("error", (error) => {
-      death = reasonOf(error);
-    });
-    thread.on("message", () => host.rung());
-    this.#exited = new Promise((resolve) => {
-      thread.on("exit", (code) => {
-        port1.close();
-        resolve(death === "" ? `it ended with code ${code}` : death);
-        this.#ended(thread, death === "" ? `it ended with code ${code}` : death);
-      });
-    });
-    const ask = connectControl(port1, {
-      worker: worker.name,
-      exited: this.#exited,
-      announce: () => this.#rope.announceControl(),
-    });
-    try {
-      this.#report = await ask("start", LIMITS.workerStartMs, host.openCalls(worker.index));
-    } catch (error) {
-      // It never ran its loop, so it is in no model run: its start failed or it is gone.
-      await thread.terminate();
-      throw error;
-    }
+    this.#report = await thread.start(host.openCalls(worker.index));
+    if (this.#state === "stopped") return;
     this.#state = "running";
     this.#reason = undefined;
-    // The thread keeps the process alive until it is stopped; the port need not.
-    port1.unref();
     host.started(worker, this.#report, this.#restartCount);
   }
 
-  #ended(thread: Worker, reason: string): void {
-    if (thread !== this.#thread || this.#state !== "running") return;
-    this.#restart(reason);
+  #ended(thread: WorkerThread, reason: string): void {
+    if (thread === this.#standby) this.#standby = undefined;
+    if (thread === this.#thread && this.#state === "running") this.#restart(reason);
   }
 
   #restart(reason: string): void {
@@ -175,6 +163,7 @@ export class WorkerHandle {
     if (this.#restarts.length >= LIMITS.restartsMax) {
       this.#state = "failed";
       this.#reason = `${reason} (${LIMITS.restartsMax} restarts in ${LIMITS.restartPeriodMs / 1000} s)`;
+      void this.#standby?.dismiss();
       host.failed(this.worker, this.#reason);
       return;
     }
@@ -183,10 +172,13 @@ export class WorkerHandle {
     this.#state = "restarting";
     this.#reason = reason;
     host.restarting(this.worker, reason);
-    this.#launch().catch((error: unknown) => {
-      // Dying at start is dying: it counts, and ends in `failed` when it goes on.
-      if (this.#state === "restarting") this.#restart(reasonOf(error));
-    });
+    this.#launch().then(
+      () => this.settled(),
+      (error: unknown) => {
+        // Dying at start is dying: it counts, and ends in `failed` when it goes on.
+        if (this.#state === "restarting") this.#restart(reasonOf(error));
+      },
+    );
   }
 }
 
@@ -196,9 +188,4 @@ export function startFailure(worker: string, error: unknown): SyrinxError {
   return known.code === "INTERNAL"
     ? new SyrinxError("WORKER_START_FAILED", { worker, reason: known.message }, error)
     : known;
-}
-
-/** Workers inherit the options of `node`, but for code typed on its command line: they refuse to run a file under it. */
-function nodeOptions(): { execArgv?: string[] } {
-  return process.execArgv.some((option) => option.startsWith("--input-type")) ? { execArgv: [] } : {};
 }

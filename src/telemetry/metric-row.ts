@@ -15,7 +15,8 @@ export type MetricUnit =
   | "frames"
   | "messages"
   | "words"
-  | "lines";
+  | "lines"
+  | "requests";
 export type Labels = Readonly<Record<string, readonly string[] | string>>;
 type NodeField<Kind extends StatsField["kind"]> = FieldsOf<typeof NODE_STATS, Kind>;
 type WorkerField<Kind extends StatsField["kind"]> = FieldsOf<typeof WORKER_STATS, Kind>;

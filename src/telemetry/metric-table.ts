@@ -108,6 +108,17 @@ const TRANSPORT = {
     "Closed WebSockets.",
   ),
   ws_handshake_seconds: timed("FRAME", { result: ["ok", "refused"] }, "From upgrade request to its answer."),
+  http_requests_total: main(
+    "counter",
+    "requests",
+    { face: "a face of the configuration", status: "HTTP status; 499: the client went before the answer" },
+    "Requests that a face answered over plain HTTP.",
+  ),
+  http_request_seconds: timed(
+    "TURN",
+    { face: "a face of the configuration" },
+    "From a request to the end of its answer.",
+  ),
   audio_in_seconds_total: main(
     "counter",
     "seconds",

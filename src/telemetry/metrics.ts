@@ -275,6 +275,11 @@ export class Metrics {
     this.#main.add("ws_discarded_bytes_total", {}, byteCount);
   }
 
+  request(face: string, status: number, seconds: number): void {
+    this.#main.add("http_requests_total", { face, status: String(status) });
+    this.#main.observe("http_request_seconds", { face }, seconds);
+  }
+
   /** @param maximum the most that waits for any one client now. */
   bufferedBytes(maximum: number): void {
     this.#bufferedBytesPeak = Math.max(this.#bufferedBytesPeak, maximum);

@@ -4,7 +4,7 @@ import type { ClientMessage } from "./faces/face.js";
 /** A message for an open call. */
 export type CallMessage = Exclude<ClientMessage, { type: "credential" | "open" | "keepalive" | "answer" | "fail" }>;
 /** One that the call itself takes. */
-export type CallInput = Exclude<CallMessage, { type: "configure" | "close" }>;
+export type CallInput = Exclude<CallMessage, { type: "close" }>;
 
 /** Throws what the call throws. */
 export function applyToCall(call: Call, message: CallInput): void {
@@ -19,12 +19,20 @@ export function applyToCall(call: Call, message: CallInput): void {
     case "mark":
       call.mark(message.id);
       break;
+    case "configure":
+      if (message.options.nodes !== undefined) call.configure(message.options.nodes);
+      break;
     case "interrupt":
       call.interrupt();
       break;
     case "playback":
       call.playback(message.contextId, message.playedMs);
       break;
+    case "ask": {
+      const { type, text, ...options } = message;
+      call.ask(text, options);
+      break;
+    }
     case "say": {
       const { text, contextId, end } = message;
       const context = contextId === undefined ? {} : { contextId };

@@ -16,6 +16,8 @@ export interface ConnectionSetup {
   /** Left when the socket is closed. */
   readonly admission: Admission;
   readonly idleTimeoutMs: number;
+  /** Audio is sent no sooner than so long before it is played. */
+  readonly audioLeadMs?: number | undefined;
   readonly limits: TransportLimits;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -9,6 +9,7 @@ import { DRAIN_ENDING, endingOfCall, endingOfError, faultOf } from "./endings.js
 import type { CallRequest, ClientMessage, Ending } from "./faces/face.js";
 import { InputGate } from "./input-gate.js";
 import { Liveness } from "./liveness.js";
+import { OutPace } from "./out-pace.js";
 import { Outlet } from "./outlet.js";
 
 /**
@@ -38,11 +39,15 @@ export class Connection {
   #endedByServer = false;
 
   constructor(setup: ConnectionSetup) {
-    const { socket, codec, admission, limits, metrics } = setup;
+    const { socket, codec, admission, limits, metrics, audioLeadMs } = setup;
     this.#setup = setup;
     this.#logger = setup.logger.child({ face: setup.face });
     this.#bornMs = this.#nowMs();
-    this.#outlet = new Outlet(socket, codec, limits, metrics);
+    const pacing =
+      audioLeadMs === undefined
+        ? undefined
+        : { pace: new OutPace(audioLeadMs, limits.pacedBytes), nowMs: () => this.#nowMs() };
+    this.#outlet = new Outlet(socket, codec, limits, metrics, pacing);
     this.#gate = new InputGate(socket, admission, limits, metrics, this.#bornMs);
     this.#liveness = new Liveness(limits, setup.idleTimeoutMs, this.#bornMs);
   }
@@ -107,11 +112,13 @@ export class Connection {
   }
 
   async #open(request: CallRequest): Promise<void> {
-    const { admission } = this.#setup;
+    const { admission, codec } = this.#setup;
     this.#request = request;
     this.#state = "opening";
     this.#gate.shut();
     try {
+      if (codec.ready !== undefined) await codec.ready;
+      if (this.#isEnded()) return;
       admission.open(request);
       const onEvent = (event: CallEvent, channel: number): void => this.#onEvent(event, channel);
       await this.#calls.open(this.#setup.runtime, request, onEvent, () => !this.#isEnded());
@@ -199,8 +206,8 @@ export class Connection {
     if (this.#state === "closing" && message.type !== "interrupt" && message.type !== "playback") return;
     try {
       if (message.type === "close") this.#closeGracefully();
-      else if (message.type === "configure") this.#outlet.now({ type: "configured" });
       else this.#calls.apply(message);
+      if (message.type === "configure") this.#outlet.now({ type: "configured" });
     } catch (error) {
       if (!isSyrinxError(error)) this.#defect(error);
       // The call ended a moment ago; its `close` event is on the way.
@@ -226,9 +233,11 @@ export class Connection {
       });
       return;
     }
+    if (this.#state === "closing") this.#closingSinceMs = this.#nowMs();
     if (event.type === "interrupted") this.#outlet.discardReply(channel);
     if (event.type === "error" && event.fatal) this.#toldCode = event.code;
     if (!this.#outlet.push(event, channel)) this.#failSlow();
+    else for (const message of this.#setup.codec.react?.(event, channel) ?? []) this.#handle(message);
   }
 
   /** A message that makes no sense now. */
@@ -295,8 +304,10 @@ export class Connection {
 
   #onGone(code: number): void {
     const { face, admission, metrics, onGone } = this.#setup;
+    this.#setup.codec.dispose?.();
     const callOpen = this.#state !== "ended";
     this.#state = "ended";
+    this.#outlet.drop();
     if (callOpen) this.#calls.abort("CALL_CLIENT_GONE");
     admission.leave();
     metrics.connectionClosed(face, code, this.#endedByServer ? "server" : "client");

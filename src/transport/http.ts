@@ -1,15 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ErrorCode, reasonOf, SyrinxError } from "../base/errors.js";
+import { reasonOf, SyrinxError } from "../base/errors.js";
 import type { Runtime } from "../runtime/api.js";
-import type { ServerFacts } from "./faces/face.js";
-import type { Routes } from "./routes.js";
+import type { Face, ServerFacts } from "./faces/face.js";
+import type { RestSide } from "./faces/rest.js";
+import type { RestDesk } from "./rest/rest-desk.js";
+import { findRoute, type Routes } from "./routes.js";
+import { statusOf, statusText } from "./status.js";
 
 /** Everything that is not a WebSocket: probes, metrics, capacity, and an index of how to talk to the server. */
 export interface HttpContext {
   readonly runtime: Pick<Runtime, "capacity" | "liveness" | "metrics" | "plan" | "readiness">;
   readonly routes: Routes;
   readonly facts: ServerFacts;
+  /** Serves what the routes' faces answer. */
+  readonly desk: RestDesk;
+  /** Time in which the body of a request that nobody reads must have come. */
+  readonly requestMs: number;
   isDraining(): boolean;
   connectionCount(): number;
 }
@@ -47,12 +54,18 @@ export async function answerHttp(
   context: HttpContext,
 ): Promise<void> {
   const path = pathOf(request.url);
+  const route = Object.hasOwn(ENDPOINTS, path) ? undefined : findRoute(context.routes, path);
+  const rest = route?.face.rest;
+  if (route !== undefined && rest !== undefined && !wantsSocket(request, route.face, rest)) {
+    return context.desk.serve(request, response, path, route, rest);
+  }
+  throwAway(request, context.requestMs);
   let answer: Answer;
   const headers: Record<string, string> = {};
   try {
     const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined;
     if (endpoint === undefined) {
-      answer = refusal(context.routes.get(path) === undefined ? notFound(path) : upgradeRequired(request, path));
+      answer = refusal(route === undefined ? notFound(path) : upgradeRequired(request, path));
       if (answer.status === 426) headers.upgrade = "websocket";
     } else if (request.method !== "GET" && request.method !== "HEAD") {
       answer = refusal(new SyrinxError("HTTP_METHOD", { path, method: request.method ?? "", allowed: "GET" }));
@@ -75,6 +88,19 @@ export async function answerHttp(
   response.end(request.method === "HEAD" ? undefined : text);
 }
 
+/** Whether a request that is no upgrade was meant to be one. */
+function wantsSocket({ method }: IncomingMessage, face: Face, { methods }: RestSide): boolean {
+  return method === "GET" && face.negotiate !== undefined && !methods.includes("GET");
+}
+
+/** Nothing here reads a body. Whatever comes is thrown away, within `requestMs`. */
+function throwAway(request: IncomingMessage, requestMs: number): void {
+  request.resume();
+  if (request.complete) return;
+  const timer = setTimeout(() => request.destroy(), requestMs);
+  request.once("close", () => clearTimeout(timer));
+}
+
 /** Answers an upgrade request with an error instead, and closes its socket. */
 export function refuseUpgrade(
   socket: Duplex,
@@ -84,7 +110,7 @@ export function refuseUpgrade(
   contentType = "application/json; charset=utf-8",
 ): void {
   const lines = [
-    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? "Error"}`,
+    `HTTP/1.1 ${status} ${statusText(status)}`,
     "connection: close",
     `content-type: ${contentType}`,
     `content-length: ${Buffer.byteLength(body)}`,
@@ -93,10 +119,6 @@ export function refuseUpgrade(
   socket.once("finish", () => socket.destroy());
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);
   socket.end(body);
-}
-
-export function statusOf(code: ErrorCode): number {
-  return STATUS_OF[code] ?? 500;
 }
 
 /** The error as every HTTP answer of the server says it. */
@@ -116,35 +138,6 @@ export function retryAfterOf({ detail }: SyrinxError): string {
 export function pathOf(target: string | undefined): string {
   return (target ?? "/").split("?", 1)[0] ?? "/";
 }
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  429: "Too Many Requests",
-  503: "Service Unavailable",
-};
-
-const STATUS_OF: Partial<Record<ErrorCode, number>> = {
-  AUTH_CROWDED: 503,
-  AUTH_GRAPH: 403,
-  AUTH_INVALID: 401,
-  AUTH_MISSING: 401,
-  AUTH_ORIGIN: 403,
-  AUTH_TOKEN: 401,
-  CALL_GRAPH_UNKNOWN: 404,
-  CALL_LIMIT: 503,
-  CAPACITY_EXCEEDED: 503,
-  HTTP_METHOD: 405,
-  HTTP_NOT_FOUND: 404,
-  HTTP_REQUEST: 400,
-  HTTP_UPGRADE_REQUIRED: 426,
-  KEY_CALLS_LIMIT: 429,
-  RUNTIME_CLOSED: 503,
-  TOKEN_LIMIT: 429,
-  TOKEN_REQUEST: 400,
-};
 
 function refusal(error: SyrinxError): Answer {
   return { status: statusOf(error.code), body: errorBody(error) };
@@ -166,13 +159,14 @@ function readyz(context: HttpContext): Answer {
 
 function index({ routes, facts, runtime }: HttpContext): Answer {
   const { name, version } = facts;
-  const calls = [...routes].map(([path, { face, graph }]) => ({
-    path,
-    face: face.name,
-    graph: graph ?? "?graph=NAME",
-  }));
+  const calls = [...routes]
+    .filter(([, { face }]) => face.negotiate !== undefined)
+    .map(([path, { face, graph }]) => ({ path, face: face.name, graph: graph ?? "?graph=NAME" }));
+  const requests = [...routes].flatMap(([path, { face }]) => {
+    return face.rest === undefined ? [] : face.rest.methods.map((method) => `${method} ${path}`);
+  });
   const graphs = runtime.plan.graphs.map((graph) => graph.name);
-  const http = Object.keys(ENDPOINTS).filter((path) => path !== "/");
-  const hint = "Connect a WebSocket to one of `calls`; docs/PROTOCOL.md describes the native protocol.";
+  const http = [...Object.keys(ENDPOINTS).filter((path) => path !== "/"), ...requests];
+  const hint = "Connect a WebSocket to one of `calls`; docs/PROTOCOL.md and docs/COMPATIBILITY.md have the protocols.";
   return { status: 200, body: { name, version, calls, graphs, http, hint } };
 }

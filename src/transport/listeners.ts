@@ -107,10 +107,10 @@ export class Listeners {
   }
 
   #options(): ServerOptions {
-    const { httpHeadersMs, httpRequestMs, httpKeepAliveMs, httpHeaderBytes } = this.#setup.limits;
+    const { httpHeadersMs, restBodyMs, httpKeepAliveMs, httpHeaderBytes } = this.#setup.limits;
     return {
       headersTimeout: httpHeadersMs,
-      requestTimeout: httpRequestMs,
+      requestTimeout: restBodyMs,
       keepAliveTimeout: httpKeepAliveMs,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: httpHeaderBytes,
@@ -121,6 +121,8 @@ export class Listeners {
   async #add(server: Server | TlsServer, host: string, port: number): Promise<void> {
     const { onRequest, onUpgrade, logger } = this.#setup;
     server.on("request", onRequest);
+    // Node would ask for the body at once; so it is asked for when it is known to be wanted.
+    server.on("checkContinue", onRequest);
     server.on("upgrade", onUpgrade);
     await new Promise<void>((resolve, reject) => {
       const onError = (error: Error): void => {

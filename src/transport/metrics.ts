@@ -19,6 +19,8 @@ export interface TransportMetrics {
   protocolError(code: string): void;
   /** Audio that was never sent because the reply was interrupted. */
   audioDiscarded(byteCount: number): void;
+  /** A request over plain HTTP that a face has answered, or whose client has gone (status 499). */
+  request(face: string, status: number, seconds: number): void;
   /** The most that waits for any one client now. Told at each tick. */
   bufferedBytes(maximum: number): void;
 }
@@ -35,5 +37,6 @@ export const noMetrics: TransportMetrics = {
   admissionRejected: nothing,
   protocolError: nothing,
   audioDiscarded: nothing,
+  request: nothing,
   bufferedBytes: nothing,
 };

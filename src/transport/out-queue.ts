@@ -22,6 +22,11 @@ export class OutQueue {
     return this.#head === this.#events.length;
   }
 
+  /** The event that `shift` will return. */
+  get first(): ServerEvent | undefined {
+    return this.#events[this.#head];
+  }
+
   /** Of the event that `shift` will return. */
   get channel(): number {
     return this.#channels[this.#head] ?? 0;

@@ -2,7 +2,14 @@ import type { CallSocket } from "./call-socket.js";
 import type { FaceCodec, Farewell, Outbound, ServerEvent } from "./faces/face.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
+import type { OutPace } from "./out-pace.js";
 import { OutQueue } from "./out-queue.js";
+
+/** Holds audio back for clients that need it. */
+export interface Pacing {
+  readonly pace: OutPace;
+  readonly nowMs: () => number;
+}
 
 /** All that leaves for one client. Hands the socket only as much as it can soon send, so that the rest can be recalled. */
 export class Outlet {
@@ -11,6 +18,8 @@ export class Outlet {
   readonly #limits: TransportLimits;
   readonly #metrics: TransportMetrics;
   readonly #queue = new OutQueue();
+  readonly #pacing: Pacing | undefined;
+  #paceTimer: NodeJS.Timeout | undefined;
   /** Called with each send: runs when the socket has passed those bytes on, or failed. */
   readonly #onSent = (): void => this.#pump();
   #isOpen = false;
@@ -19,14 +28,21 @@ export class Outlet {
   #slowSinceMs: number | undefined;
   #sentBytesThen = 0;
 
-  constructor(socket: CallSocket, codec: FaceCodec, limits: TransportLimits, metrics: TransportMetrics) {
+  constructor(
+    socket: CallSocket,
+    codec: FaceCodec,
+    limits: TransportLimits,
+    metrics: TransportMetrics,
+    pacing?: Pacing,
+  ) {
     this.#socket = socket;
     this.#codec = codec;
     this.#limits = limits;
     this.#metrics = metrics;
+    this.#pacing = pacing;
   }
 
-  /** Bytes that wait for the client, here and in the socket. */
+  /** Bytes that wait for the client, here and in the socket; without those that wait for their time. */
   get waitingBytes(): number {
     return this.#queue.byteCount + this.#socket.bufferedAmount;
   }
@@ -40,7 +56,7 @@ export class Outlet {
 
   /** In order, when the socket has room. @returns false if too much waits already: the connection must end. */
   push(event: ServerEvent, channel = 0): boolean {
-    this.#queue.push(event, channel);
+    if (this.#pacing?.pace.hold(event, channel) !== true) this.#queue.push(event, channel);
     this.#pump();
     return this.waitingBytes < this.#limits.waitingBytes;
   }
@@ -57,7 +73,8 @@ export class Outlet {
 
   /** An interruption: audio, text and alignment that still wait here will never be sent. */
   discardReply(channel = 0): void {
-    const byteCount = this.#queue.discardReply(channel);
+    const held = this.#pacing?.pace.discardReply(channel, this.#queue) ?? 0;
+    const byteCount = held + this.#queue.discardReply(channel);
     if (byteCount > 0) this.#metrics.audioDiscarded(byteCount);
   }
 
@@ -69,10 +86,17 @@ export class Outlet {
 
   /** Drops what waits and sends the last messages. Nothing can be sent after. */
   finish(farewell: Farewell): void {
-    this.#queue.clear();
-    this.#onEmpty = undefined;
+    this.drop();
     this.say(farewell.messages);
     this.#isOpen = false;
+  }
+
+  /** Drops what waits: nobody will read it. */
+  drop(): void {
+    this.#queue.clear();
+    this.#pacing?.pace.clear();
+    clearTimeout(this.#paceTimer);
+    this.#onEmpty = undefined;
   }
 
   /** @returns true if the client hardly reads what it is sent. Call it at each tick. */
@@ -92,15 +116,28 @@ export class Outlet {
 
   #pump(): void {
     if (!this.#isOpen) return;
+    const isHeld = this.#release();
     while (!this.#queue.isEmpty && this.#socket.bufferedAmount < this.#limits.socketBytes) {
       const { channel } = this.#queue;
       const event = this.#queue.shift();
       if (event !== undefined) this.now(event, channel);
     }
-    if (!this.#queue.isEmpty || this.#onEmpty === undefined) return;
+    if (isHeld || !this.#queue.isEmpty || this.#onEmpty === undefined) return;
     const then = this.#onEmpty;
     this.#onEmpty = undefined;
     then();
+  }
+
+  /** What is due joins the queue. @returns whether something still waits for its time. */
+  #release(): boolean {
+    if (this.#pacing === undefined) return false;
+    const { pace, nowMs } = this.#pacing;
+    const waitMs = pace.release(nowMs(), this.#queue);
+    clearTimeout(this.#paceTimer);
+    if (waitMs === undefined) return false;
+    this.#paceTimer = setTimeout(() => this.#pump(), waitMs);
+    this.#paceTimer.unref();
+    return true;
   }
 
   #send(message: Outbound): void {

@@ -9,11 +9,12 @@ import type { Identity } from "./access/keys.js";
 import type { Doorkeeper, Visit } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
 import { faceRequestOf } from "./face-request.js";
-import type { FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
-import { errorBody, notFound, pathOf, refuseUpgrade, retryAfterOf, statusOf } from "./http.js";
+import type { Face, FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
+import { errorBody, notFound, pathOf, refuseUpgrade, retryAfterOf } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
 import type { Route, Routes } from "./routes.js";
+import { statusOf } from "./status.js";
 import { createUpgrade, type Upgrade } from "./web-socket-server.js";
 
 /** A client that came in. With `refusal`, only to be told why it must leave. */
@@ -26,7 +27,17 @@ export interface Guest {
   readonly messageBytes: number | undefined;
   /** Silence that ends the call, if it is not the server's own. */
   readonly idleTimeoutMs: number | undefined;
+  /** Audio is sent no sooner than so long before it is played. */
+  readonly audioLeadMs: number | undefined;
   readonly refusal: SyrinxError | undefined;
+}
+
+/** What admission must know of an upgrade request. */
+export interface Wish {
+  /** Absent: not known yet. */
+  readonly graph: string | undefined;
+  /** The client can read an answer by HTTP. */
+  readonly isReadable: boolean;
 }
 
 export interface ReceptionSetup {
@@ -38,8 +49,8 @@ export interface ReceptionSetup {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
-  /** Why a call of this graph may not come in now: full, or stopping. `undefined`: the graph is not known yet. */
-  readonly objection: (graph: string | undefined) => SyrinxError | undefined;
+  /** Why this call may not come in now: full, or stopping. */
+  readonly objection: (wish: Wish) => SyrinxError | undefined;
   readonly onGuest: (guest: Guest) => void;
 }
 
@@ -79,7 +90,7 @@ export class Reception {
     const whole = faceRequestOf(request, path, route, this.#setup.graphs);
     let visit: Visit;
     try {
-      this.#objectTo(request, whole);
+      this.#objectTo(request, route.face, whole);
       visit = this.#setup.door.admit(whole, route.face.credentialInMessage);
     } catch (error) {
       return this.#refuse(socket, toSyrinxError(error), route, withoutCredentials(whole));
@@ -102,7 +113,7 @@ export class Reception {
     } catch (error) {
       return this.#refuse(socket, toSyrinxError(error), route, seen);
     }
-    const { headers = {}, idleTimeoutMs } = outcome.accepted ? outcome : {};
+    const { headers = {}, idleTimeoutMs, audioLeadMs } = outcome.accepted ? outcome : {};
     // A stranger fills no more memory than anybody may.
     const messageBytes = admission.isStranger ? undefined : face.messageBytes;
     let isAccepted = false;
@@ -112,8 +123,8 @@ export class Reception {
       socket.off("error", dropSocket);
       const refusal = outcome.accepted ? undefined : outcome.error;
       const codec = outcome.createCodec();
-      const guest = { socket: webSocket, codec, face: face.name, admission, messageBytes, idleTimeoutMs, refusal };
-      this.#setup.onGuest(guest);
+      const settings = { messageBytes, idleTimeoutMs, audioLeadMs };
+      this.#setup.onGuest({ socket: webSocket, codec, face: face.name, admission, refusal, ...settings });
     });
     if (!isAccepted) admission.leave();
     return isAccepted;
@@ -139,11 +150,14 @@ export class Reception {
   }
 
   /** Throws whatever forbids any upgrade now. Before the key is looked at: a token is not used up in vain. */
-  #objectTo({ headers }: IncomingMessage, wish: FaceRequest): void {
+  #objectTo({ headers }: IncomingMessage, face: Face, request: FaceRequest): void {
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0) {
       throw new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
     }
-    const objection = this.#setup.objection(wantedGraph(wish));
+    // The native protocol can say it over the socket, which is all that a browser can read. Clients of others take a socket
+    // that opens only to be closed for a broken server, and come back for ever, or never.
+    const isReadable = face.refusal !== undefined || headers.origin === undefined;
+    const objection = this.#setup.objection({ graph: wantedGraph(request), isReadable });
     if (objection !== undefined) throw objection;
   }
 

@@ -1,5 +1,6 @@
 import { reasonOf, SyrinxError } from "../base/errors.js";
 import type { Plan } from "../config/plan.js";
+import { graphFactsOf, graphWiringOf } from "./face-request.js";
 import type { Face } from "./faces/face.js";
 import { FACES } from "./faces/registry.js";
 
@@ -15,10 +16,27 @@ export interface Route {
 
 export type Routes = ReadonlyMap<string, Route>;
 
+/** The route of a path, or the one that serves everything right below its own path. */
+export function findRoute(routes: Routes, path: string): Route | undefined {
+  const exact = routes.get(path);
+  if (exact !== undefined) return exact;
+  for (const [prefix, route] of routes) {
+    if (route.face.rest?.isPrefix === true && path.startsWith(`${prefix}/`)) return route;
+  }
+  return undefined;
+}
+
 /** Throws ROUTE_INVALID. */
 export function buildRoutes(plan: Plan, faces: ReadonlyMap<string, Face> = FACES): Routes {
   const routes = new Map<string, Route>();
-  for (const route of plan.routes) routes.set(route.path, routeOf(faces, route, route.graph));
+  const facts = graphFactsOf(plan);
+  for (const wanted of plan.routes) {
+    const route = routeOf(faces, wanted, wanted.graph);
+    const graph = facts.get(wanted.graph);
+    const problem = graph === undefined ? undefined : route.face.lacks?.(graph, graphWiringOf(plan, graph.name));
+    if (problem !== undefined) throw new SyrinxError("ROUTE_INVALID", { path: wanted.path, problem });
+    routes.set(wanted.path, route);
+  }
   return routes;
 }
 

@@ -16,7 +16,8 @@ import { answerHttp, type HttpContext } from "./http.js";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.js";
 import { Listeners } from "./listeners.js";
 import { noMetrics, type TransportMetrics } from "./metrics.js";
-import { type Guest, Reception } from "./reception.js";
+import { type Guest, Reception, type Wish } from "./reception.js";
+import { RestDesk } from "./rest/rest-desk.js";
 import { buildRoutes, type Routes } from "./routes.js";
 
 export interface ServerOptions {
@@ -68,6 +69,7 @@ class CallServer implements RunningServer {
   readonly #door: Doorkeeper;
   readonly #routes: Routes;
   readonly #facts: ServerFacts;
+  readonly #desk: RestDesk;
   readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
   #keyFile: ChangingFiles | undefined;
@@ -88,6 +90,7 @@ class CallServer implements RunningServer {
     const { messageBytes, audioMessageBytes, paceFactor, paceBurstMs } = this.#limits;
     const identity = { name: "syrinx", version: packageVersion(), idleTimeoutMs: server.idleTimeoutMs };
     this.#facts = { ...identity, messageBytes, audioMessageBytes, paceFactor, paceBurstMs };
+    this.#desk = this.#createDesk();
     this.#listeners = this.#createListeners();
   }
 
@@ -128,16 +131,24 @@ class CallServer implements RunningServer {
     this.#keyFile?.stop();
     await this.#allGone(graceMs);
     for (const connection of [...this.#connections]) connection.drain();
+    this.#desk.stop();
     await this.#allGone(this.#limits.closeHandshakeMs);
     for (const connection of [...this.#connections]) connection.terminate();
     clearInterval(this.#ticker);
+    this.#desk.terminate();
     this.#listeners.closeAllConnections();
     await closed;
+    await this.#allGone(this.#limits.closeHandshakeMs);
+    await this.#desk.close();
   }
 
-  /** Resolves when no connection is left, or after `timeoutMs`. */
+  get #isEmpty(): boolean {
+    return this.#connections.size === 0 && this.#desk.count === 0;
+  }
+
+  /** Resolves when no connection and no request is left, or after `timeoutMs`. */
   #allGone(timeoutMs: number): Promise<void> {
-    if (this.#connections.size === 0 || timeoutMs <= 0) return Promise.resolve();
+    if (this.#isEmpty || timeoutMs <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
       this.#onLastGone = () => {
@@ -156,6 +167,22 @@ class CallServer implements RunningServer {
     this.#metrics.bufferedBytes(most);
   }
 
+  #createDesk(): RestDesk {
+    return new RestDesk({
+      runtime: this.#runtime,
+      graphs: graphFactsOf(this.#runtime.plan),
+      door: this.#door,
+      limits: this.#limits,
+      clock: this.#clock,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      isDraining: () => this.#closing !== undefined,
+      onIdle: () => {
+        if (this.#isEmpty) this.#onLastGone?.();
+      },
+    });
+  }
+
   #createListeners(): Listeners {
     const { plan } = this.#runtime;
     const graphs = graphFactsOf(plan);
@@ -163,6 +190,8 @@ class CallServer implements RunningServer {
       runtime: this.#runtime,
       routes: this.#routes,
       facts: this.#facts,
+      desk: this.#desk,
+      requestMs: this.#limits.httpRequestMs,
       isDraining: () => this.#closing !== undefined,
       connectionCount: () => this.#connections.size,
     };
@@ -182,7 +211,7 @@ class CallServer implements RunningServer {
       clock: this.#clock,
       logger: this.#logger,
       metrics: this.#metrics,
-      objection: (graph) => this.#objection(graph),
+      objection: (wish) => this.#objection(wish),
       onGuest: (guest) => this.#admit(guest),
     });
     const { host = plan.server.host, port = plan.server.port, tls = plan.server.tls } = this.#options;
@@ -194,8 +223,6 @@ class CallServer implements RunningServer {
       logger: this.#logger,
       onRequest: (request, response) => {
         if (front.receive(request, response)) return;
-        // Nothing here reads a body. Whatever comes is thrown away, within the request's timeout.
-        request.resume();
         void answerHttp(request, response, context);
       },
       onUpgrade: (request, socket, head) => reception.receive(request, socket, head),
@@ -224,16 +251,16 @@ class CallServer implements RunningServer {
     };
   }
 
-  #objection(graph: string | undefined): SyrinxError | undefined {
+  #objection({ graph, isReadable }: Wish): SyrinxError | undefined {
     if (this.#closing !== undefined) return new SyrinxError("RUNTIME_CLOSED");
     const { maxCalls } = this.#runtime.plan.server;
     if (this.#connections.size >= maxCalls + this.#limits.spareConnections) {
       return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
     }
-    return graph === undefined ? undefined : this.#runtime.objection?.(graph);
+    return graph === undefined || !isReadable ? undefined : this.#runtime.objection?.(graph);
   }
 
-  #admit({ socket, codec, face, admission, refusal, messageBytes, idleTimeoutMs }: Guest): void {
+  #admit({ socket, codec, face, admission, refusal, messageBytes, idleTimeoutMs, audioLeadMs }: Guest): void {
     const connection: Connection = new Connection({
       runtime: this.#runtime,
       socket,
@@ -241,13 +268,14 @@ class CallServer implements RunningServer {
       face,
       admission,
       idleTimeoutMs: idleTimeoutMs ?? this.#facts.idleTimeoutMs,
+      audioLeadMs,
       limits: messageBytes === undefined ? this.#limits : { ...this.#limits, messageBytes },
       clock: this.#clock,
       logger: this.#logger,
       metrics: this.#metrics,
       onGone: () => {
         this.#connections.delete(connection);
-        if (this.#connections.size === 0) this.#onLastGone?.();
+        if (this.#isEmpty) this.#onLastGone?.();
       },
     });
     this.#connections.add(connection);

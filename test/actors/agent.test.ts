@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { agentActor } from "../../src/actors/agent.js";
+import { WAITING_MAX } from "../../src/actors/agent-call.js";
 import { AgentHistory } from "../../src/actors/agent-history.js";
 import { frame, type MetaOf } from "../../src/frames/kinds.js";
 import { ActorRun, type RunOptions, runActor, type Step } from "../support/run-actor.js";
@@ -15,6 +16,10 @@ function said(text: string, call = 0): Step {
 function turnEnd(turnIndex: number, call = 0): Step {
   const meta = { what: "end", turnIndex, atSample: 0, confidence: 1, trigger: "timeout" } as const;
   return { call, frame: frame("turn", meta) };
+}
+
+function asks(index: number, text: string, { answer = true, turnIndex = -1 } = {}): Step {
+  return { frame: frame("ask", { id: `q${index}`, index, text, wantsAnswer: answer, turnIndex }) };
 }
 
 function interrupted(contextId: number, spokenText: string): Step {
@@ -33,8 +38,9 @@ function story(run: ActorRun, call = 0): string[] {
       if (last?.startsWith(`${contextId}: `)) lines[lines.length - 1] = last + text;
       else lines.push(`${contextId}: ${text}`);
     } else if (kind === "reply") {
-      const { what, contextId, turnIndex, reason } = meta as MetaOf<"reply">;
-      lines.push(`${what} ${contextId} of turn ${turnIndex}${reason === undefined ? "" : ` ${reason}`}`);
+      const { what, contextId, turnIndex, reason, askId } = meta as MetaOf<"reply">;
+      const asked = askId === undefined ? "" : ` for ${askId}`;
+      lines.push(`${what} ${contextId} of turn ${turnIndex}${asked}${reason === undefined ? "" : ` ${reason}`}`);
     } else lines.push(kind === "fence" ? `fence ${(meta as MetaOf<"fence">).id}` : kind);
   }
   return lines;
@@ -177,6 +183,49 @@ describe("agent", () => {
       const run = await plays(steps, {}, { seed, batchMax: 2, killAfter: 0.5 });
       assert.deepEqual(story(run), whole, `seed ${seed}`);
     }
+  });
+
+  test("a question in writing is answered under its own id, in its place in the line", async () => {
+    const run = await plays([said("one"), turnEnd(0), asks(0, "Two?", { turnIndex: 0 }), said("three"), turnEnd(1)]);
+    assert.deepEqual(story(run), [
+      "start 0 of turn 0",
+      "0: You said: one.",
+      "end 0 of turn 0 completed",
+      "start 1 of turn 0 for q0",
+      "1: You said: Two?.",
+      "end 1 of turn 0 for q0 completed",
+      "start 2 of turn 1",
+      "2: You said: three.",
+      "end 2 of turn 1 completed",
+    ]);
+  });
+
+  test("a text that wants no answer is part of the next question", async () => {
+    const run = await plays([asks(0, "My name is Ada.", { answer: false }), asks(1, "Who am I?")]);
+    assert.deepEqual(story(run), [
+      "start 0 of turn -1 for q1",
+      "0: You said: My name is Ada. Who am I?.",
+      "end 0 of turn -1 for q1 completed",
+    ]);
+  });
+
+  test("a question in writing that comes again is answered once, whenever the worker dies", async () => {
+    const steps = [asks(0, "One."), asks(0, "One."), asks(1, "Two."), asks(0, "One."), fence("a"), close()];
+    const whole = story(await plays(steps));
+    assert.equal(whole.filter((line) => line.startsWith("start")).length, 2);
+    for (let seed = 1; seed <= 6; seed++) {
+      const run = await plays(steps, {}, { seed, batchMax: 2, killAfter: 0.5 });
+      assert.deepEqual(story(run), whole, `seed ${seed}`);
+    }
+  });
+
+  test("questions in writing that wait are bounded, and those beyond are refused", async () => {
+    const steps = Array.from({ length: WAITING_MAX + 3 }, (_, index) => asks(index, "x"));
+    const run = await plays(steps);
+    // The first is being answered, so it waits no more.
+    assert.equal(run.of("error").length, 2);
+    assert.equal(run.of("error")[0]!.meta.code, "CALL_ASK_REFUSED");
+    assert.equal(story(run).filter((line) => line.startsWith("end")).length, WAITING_MAX + 1);
   });
 
   test("a call's own system prompt is checked like the node's", () => {

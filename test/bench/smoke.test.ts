@@ -8,26 +8,52 @@ import type { Figure } from "../../bench/harness/bench.js";
 import { figure } from "../../bench/harness/figures.js";
 import { Numbers, quantile } from "../../bench/harness/statistics.js";
 import { markdownOf, tableOf } from "../../bench/harness/table.js";
-import { BENCHES } from "../../bench/registry.js";
+import { BENCHES, type BenchRow } from "../../bench/registry.js";
 
 const MAIN = fileURLToPath(new URL("../../bench/main.js", import.meta.url));
 const run = promisify(execFile);
 
-// Most of a bench in smoke size is processes that start: two at a time, like the suite's files.
-describe("a bench in smoke size", { concurrency: 2 }, () => {
-  for (const { name } of BENCHES) {
-    test(`${name} checks its own answer and reports finite figures, one of them with a bar`, async () => {
-      const { stdout } = await run(process.execPath, [MAIN, "--smoke", "--json", name], { timeout: 120_000 });
-      const figures = stdout
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line) as Figure);
-      for (const { name: of, metric, value, n } of figures) {
-        assert.equal(of, name);
-        assert.ok(Number.isFinite(value) && value >= 0 && n >= 1, `${metric}: ${value}`);
-      }
-      assert.ok(figures.some(({ bar, pass }) => bar !== null && pass !== null));
-    });
+/** Through the command, every variant in a process of its own: that is how benches are run. */
+async function byCommand(name: string): Promise<Figure[]> {
+  const { stdout } = await run(process.execPath, [MAIN, "--smoke", "--json", name], { timeout: 120_000 });
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Figure);
+}
+
+/** All variants in this process, which spares their starts; what goes to and fro is what could cross to another one. */
+async function inThisProcess({ load }: BenchRow): Promise<readonly Figure[]> {
+  const bench = await load();
+  const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+  return bench.run({
+    isSmoke: true,
+    variant: async (name, parameters) => copy(await bench.variants[name]!(copy(parameters))),
+    progress: () => {},
+  });
+}
+
+/** Their variants measure the process that they run in, or start others themselves. */
+const NEED_PROCESSES = ["ring", "cancel", "ready", "memory", "models"];
+
+function assertFigures(name: string, figures: readonly Figure[]): void {
+  for (const { name: of, metric, value, n } of figures) {
+    assert.equal(of, name);
+    assert.ok(Number.isFinite(value) && value >= 0 && n >= 1, `${metric}: ${value}`);
+  }
+  assert.ok(figures.some(({ bar, pass }) => bar !== null && pass !== null));
+}
+
+describe("a bench in smoke size", () => {
+  const claim = "checks its own answer and reports finite figures, one of them with a bar";
+  // Most of what these do is to start processes: two at a time, like the suite's files.
+  describe("by its command", { concurrency: 2 }, () => {
+    for (const name of NEED_PROCESSES) {
+      test(`${name} ${claim}`, async () => assertFigures(name, await byCommand(name)));
+    }
+  });
+  for (const row of BENCHES.filter(({ name }) => !NEED_PROCESSES.includes(name))) {
+    test(`${row.name} ${claim}`, async () => assertFigures(row.name, await inThisProcess(row)));
   }
 });
 

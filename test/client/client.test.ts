@@ -45,6 +45,7 @@ for (const [name, WebSocketClass] of [
       assert.equal(client.send(ramp(4_010, -10).subarray(10)), true);
       client.playback(1, 100);
       client.say("hello");
+      const askId = client.ask("why?");
       const finalizeId = client.finalize();
       const markId = client.mark();
       const events = await readUntil(client, "mark");
@@ -61,6 +62,10 @@ for (const [name, WebSocketClass] of [
       }
       assert.deepEqual(events.at(-1), { type: "mark", id: markId });
       assert.ok(events.some((event) => event.type === "finalized" && event.id === finalizeId));
+      assert.deepEqual(
+        runtime.calls[0]?.inputs.find((input) => input.what === "ask"),
+        { what: "ask", text: "why?", id: askId, answer: true },
+      );
       client.interrupt();
       await readUntil(client, "interrupted");
       await client.close();

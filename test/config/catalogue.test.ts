@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { type LoadOptions, loadConfigText, REAL_REGISTRIES } from "../../src/config/index.js";
+import "../../src/models/all-families.js";
 import { ModelCache } from "../../src/models/catalogue/cache.js";
 import { type ChosenModel, loadCatalogue } from "../../src/models/catalogue/catalogue.js";
 import { TemporaryCache } from "../models/catalogue/pull-support.js";

@@ -126,6 +126,7 @@ describe("plan of a chain", () => {
       options: {},
       device: "cpu",
       replicas: 1,
+      standby: false,
       batchMax: 32,
       batchWaitMs: 0,
       batchDeadlineMs: 40,

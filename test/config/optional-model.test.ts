@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
-import { configJsonSchema } from "../../src/config/index.js";
+import { configJsonSchema } from "../../src/config/json-schema.js";
 import { fakeRegistries, load, problemsOf } from "./fakes.js";
 
 /** An actor that needs a model only if it is told to be clever. */

@@ -3,8 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { packageRoot } from "../../src/base/package-root.js";
-import { configJsonSchema, formatProblems, loadConfig, type Plan, REAL_REGISTRIES } from "../../src/config/index.js";
+import { formatProblems, loadConfig, type Plan, REAL_REGISTRIES } from "../../src/config/index.js";
+import { configJsonSchema } from "../../src/config/json-schema.js";
+import { FACE_NAMES } from "../../src/config/schema.js";
 import type { JsonSchema } from "../../src/config/schema-nav.js";
+import { buildRoutes } from "../../src/transport/routes.js";
 
 const folder = join(packageRoot(), "configs");
 const shipped = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
@@ -20,11 +23,19 @@ const places = (plan: Plan): string[] =>
 
 describe("the shipped configurations", () => {
   test("are one per level of ambition, and all begin with the editors' line", () => {
-    assert.deepEqual(shipped, ["assistant.yaml", "echo.yaml", "transcribe.yaml", "vad.yaml"]);
+    assert.deepEqual(shipped, ["assistant.yaml", "drop-in.yaml", "echo.yaml", "transcribe.yaml", "vad.yaml"]);
     for (const name of shipped) {
       const [first] = readFileSync(join(folder, name), "utf8").split("\n");
       assert.equal(first, "# yaml-language-server: $schema=./schema.json");
     }
+  });
+
+  test("drop-in serves others' clients where they look, with three models for all of it", () => {
+    const plan = planOf("drop-in.yaml");
+    assert.deepEqual(workers(plan), ["io", "vad/0", "ears/0", "voice/0"]);
+    const faces = new Set(plan.routes.map(({ face }) => face));
+    assert.deepEqual([...faces].sort(), [...FACE_NAMES].sort());
+    assert.ok(buildRoutes(plan).has("/v1/listen"));
   });
 
   test("echo needs no model", () => {

@@ -1,7 +1,7 @@
 /** What every actor in the registry promises, whatever it does. A new row is tested by being there. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type AnyActor, defineActor, perFrame } from "../../src/actors/define.js";
+import { type AnyActor, callOptionsOf, defineActor, perFrame } from "../../src/actors/define.js";
 import { actorNames, findActor, registerActor } from "../../src/actors/registry.js";
 import { type Prng, seeded } from "../../src/base/prng.js";
 import { FRAME_KINDS, type Frame, type FrameKind, frame, type MetaOf } from "../../src/frames/kinds.js";
@@ -117,9 +117,11 @@ for (const actor of actors) {
       assert.equal(actor.options.safeParse({ ...required, noSuchOption: 1 }).success, false);
       assert.ok(actor.latencyMs(chosen) >= 0);
       assert.ok(Number.isInteger(actor.stateBytes?.(chosen) ?? 0));
-      if (actor.callOptions === undefined) return;
-      assert.equal(actor.callOptions.safeParse({}).success, true);
-      assert.equal(actor.callOptions.safeParse({ noSuchOption: 1 }).success, false);
+      const ofCall = callOptionsOf(actor, chosen);
+      assert.ok(actor.isLive !== true || ofCall !== undefined, "what can change is declared");
+      if (ofCall === undefined) return;
+      assert.equal(ofCall.safeParse({}).success, true);
+      assert.equal(ofCall.safeParse({ noSuchOption: 1 }).success, false);
     });
 
     test("passes fences and the close on exactly once, in order, and nothing follows the close", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { AssertionFailure } from "../../src/base/assert.js";
-import { floatTensor, integersOf, integerTensor, type RowTensor, RowTensors } from "../../src/gpu/row-tensors.js";
+import { integersOf, type RowTensor, RowTensors } from "../../src/gpu/row-tensors.js";
+import { float32Tensor, integerTensor } from "../../src/gpu/tensors.js";
 
 const CACHE: RowTensor = { name: "cache", next: "nextCache", type: "float32", rowDims: [2, 3], batchAxis: 1 };
 const COUNT: RowTensor = { name: "count", next: "nextCount", type: "int64", rowDims: [], batchAxis: 0 };
@@ -26,7 +27,7 @@ describe("tensors with a row for each call", () => {
     const rows = [tensors.create(), tensors.create(), tensors.create()];
     const data = Float32Array.from({ length: 18 }, (_, i) => i);
     const nextCount = integerTensor("int64", [7, 8, 9], [3]);
-    tensors.scatter({ nextCache: floatTensor(data, [2, 3, 3]), nextCount }, rows);
+    tensors.scatter({ nextCache: float32Tensor(data, [2, 3, 3]), nextCount }, rows);
     assert.deepEqual([...rows[1]![0]!], [3, 4, 5, 12, 13, 14]);
     const { cache, count } = tensors.gather(rows);
     assert.deepEqual(cache!.data, data);
@@ -37,7 +38,7 @@ describe("tensors with a row for each call", () => {
     const tensors = new RowTensors([CACHE]);
     const scatter = (data: Float32Array | Int32Array) => {
       const nextCache =
-        data instanceof Float32Array ? floatTensor(data, [data.length]) : integerTensor("int32", [...data], [6]);
+        data instanceof Float32Array ? float32Tensor(data, [data.length]) : integerTensor("int32", [...data], [6]);
       return () => tensors.scatter({ nextCache }, [tensors.create()]);
     };
     assert.throws(scatter(new Float32Array(5)), AssertionFailure);

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { isSyrinxError } from "../../src/base/errors.js";
 import type { SttModel } from "../../src/models/family.js";
-import { moonshineFamily } from "../../src/models/moonshine.js";
+import { moonshineFamily } from "../../src/models/moonshine/index.js";
 import { type TinyMoonshineOptions, writeTinyMoonshine } from "../support/tiny-moonshine.js";
+import { type TinyFourFilesOptions, writeTinyFourFiles } from "../support/tiny-moonshine-files.js";
 import { writeTinyWhisper } from "../support/tiny-whisper.js";
 import { tonesOf } from "../support/tones.js";
 import { openFamily } from "./family-support.js";
@@ -26,14 +27,26 @@ function tiny(options: TinyMoonshineOptions = {}): string {
   return folder;
 }
 
+function four(options: TinyFourFilesOptions = {}): string {
+  folders += 1;
+  const folder = join(root, String(folders));
+  writeTinyFourFiles(folder, options);
+  return folder;
+}
+
+const LAYOUTS = {
+  "with masks": () => tiny({ hasMasks: true }),
+  "without masks": () => tiny({ hasMasks: false }),
+  "in four files": () => four(),
+};
+
 const open = (folder: string, options: Record<string, unknown> = {}): Promise<SttModel> =>
   openFamily(moonshineFamily, { folder, ...options });
 
 describe("moonshine", () => {
-  for (const hasMasks of [false, true]) {
-    const name = hasMasks ? "with masks" : "without masks";
+  for (const [name, write] of Object.entries(LAYOUTS)) {
     test(`${name}: writes what was said, and in a batch the same as alone`, async () => {
-      const model = await open(tiny({ hasMasks }));
+      const model = await open(write());
       const pcms = TEXTS.map((text) => tonesOf(text));
       const { hypotheses, report } = await hearTogether(model, pcms);
       assert.deepEqual(
@@ -48,13 +61,13 @@ describe("moonshine", () => {
       // With masks, segments of eight lengths are one batch; without, each length has its own.
       const steps = (length: number) => 1 + length + 1;
       const apart = TEXTS.reduce((total, { length }) => total + steps(length), 0);
-      if (hasMasks) assert.equal(report.runs, steps(PANGRAM.length));
+      if (name === "with masks") assert.equal(report.runs, steps(PANGRAM.length));
       else assert.ok(report.runs < apart && report.runs > steps(PANGRAM.length), `${report.runs} runs`);
       await model.release();
     });
 
     test(`${name}: keeps nothing of one segment for the next, nor of one that was left`, async () => {
-      const model = await open(tiny({ hasMasks }));
+      const model = await open(write());
       const pcm = tonesOf("hello world");
       const first = await hear(model, pcm);
       const streams = [finished(model, tonesOf(PANGRAM.slice(0, 11))), finished(model, pcm)];
@@ -73,6 +86,42 @@ describe("moonshine", () => {
       await model.release();
     });
   }
+
+  test("in four files that mix the rows of a batch takes one segment at a time", async () => {
+    const model = await open(four({ mixesRows: true }));
+    const { hypotheses, report } = await hearTogether(model, [tonesOf("abc"), tonesOf("xyz")]);
+    assert.deepEqual(
+      hypotheses.map(({ text }) => text),
+      ["abc", "xyz"],
+    );
+    assert.equal(report.runs, 2 * (1 + 3 + 1));
+    await model.release();
+  });
+
+  test("in four files is found by precision, with sherpa-onnx's table of tokens", async () => {
+    const model = await open(four({ suffix: ".int8", hasTokenTable: true }));
+    assert.match(
+      model.description,
+      /preprocess\.onnx.*encode\.int8\.onnx.*uncached_decode\.int8.*; cached_decode\.int8/,
+    );
+    assert.equal((await hear(model, tonesOf("hello world"))).text, "hello world");
+    await model.release();
+  });
+
+  test("in four files refuses what is missing, and a file in another's place with what differs", async () => {
+    const folder = four();
+    copyFileSync(join(folder, "uncached_decode.onnx"), join(folder, "cached_decode.onnx"));
+    await assert.rejects(open(folder), /cached_decode\.onnx .*input number 4: expected/);
+    copyFileSync(join(folder, "preprocess.onnx"), join(folder, "encode.onnx"));
+    await assert.rejects(open(folder), (error) => {
+      assert.ok(isSyrinxError(error) && error.code === "MODEL_TENSORS_MISMATCH");
+      assert.match(error.message, /input args_0: expected float32\[\?, \?, \?\], found float32\[batch, samples\]/);
+      assert.match(error.message, /input length: expected int64\[\?\], found none/);
+      return true;
+    });
+    rmSync(join(folder, "cached_decode.onnx"));
+    await assert.rejects(open(folder), /cached_decode\.onnx/);
+  });
 
   test("writes no more than 6.5 tokens for a second of audio, however long it would go on", async () => {
     const model = await open(tiny({ isEndless: true }));

@@ -8,6 +8,7 @@ import type { SttModel } from "../../src/models/family.js";
 import { whisperFamily } from "../../src/models/whisper/index.js";
 import { GraphWriter, writeModel } from "../support/onnx-writer.js";
 import { writeTinyMoonshine } from "../support/tiny-moonshine.js";
+import { type TinySherpaWhisperOptions, writeTinySherpaWhisper } from "../support/tiny-sherpa-whisper.js";
 import { type TinyWhisperOptions, writeTinyWhisper } from "../support/tiny-whisper.js";
 import { SLOT_SAMPLES, tonesOf } from "../support/tones.js";
 import { openFamily } from "./family-support.js";
@@ -27,6 +28,13 @@ function tiny(options: TinyWhisperOptions = {}): string {
   return folder;
 }
 
+function sherpa(options: TinySherpaWhisperOptions = {}): string {
+  folders += 1;
+  const folder = join(root, String(folders));
+  writeTinySherpaWhisper(folder, options);
+  return folder;
+}
+
 const open = (folder: string, options: Record<string, unknown> = {}): Promise<SttModel> =>
   openFamily(whisperFamily, { folder, ...options });
 
@@ -38,7 +46,7 @@ async function textOf(folder: string, options: Record<string, unknown>, text: st
 }
 
 describe("whisper, in each form that is published", () => {
-  const forms: readonly (TinyWhisperOptions & { name: string })[] = [
+  const forms: readonly (TinyWhisperOptions & { name: string; isSherpa?: boolean })[] = [
     { name: "merged" },
     { name: "merged, with halves", dtype: "float16" },
     { name: "merged, 128 bands, as large-v3", bins: 128 },
@@ -46,10 +54,13 @@ describe("whisper, in each form that is published", () => {
     { name: "two files, with halves", form: "two-files", dtype: "float16" },
     { name: "English only", isMultilingual: false },
     { name: "quantised", suffix: "_quantized" },
+    { name: "sherpa-onnx", isSherpa: true },
+    { name: "sherpa-onnx, quantised", isSherpa: true, suffix: ".int8" },
+    { name: "sherpa-onnx, English only", isSherpa: true, isMultilingual: false },
   ];
-  for (const { name, ...options } of forms) {
+  for (const { name, isSherpa = false, ...options } of forms) {
     test(`${name}: writes what was said, alone and in a batch`, async () => {
-      const model = await open(tiny(options));
+      const model = await open(isSherpa ? sherpa(options) : tiny(options));
       const alone = await hear(model, tonesOf(PANGRAM));
       assert.equal(alone.text, PANGRAM);
       assert.equal(alone.stableChars, PANGRAM.length);
@@ -64,107 +75,111 @@ describe("whisper, in each form that is published", () => {
   }
 });
 
-describe("whisper", () => {
-  let folder: string;
-  let model: SttModel;
-  before(async () => {
-    folder = tiny();
-    model = await open(folder, { language: "en" });
-  });
-  after(() => model.release());
+for (const [name, write] of [
+  ["whisper", tiny],
+  ["whisper for sherpa-onnx", sherpa],
+] as const)
+  describe(name, () => {
+    let folder: string;
+    let model: SttModel;
+    before(async () => {
+      folder = write();
+      model = await open(folder, { language: "en" });
+    });
+    after(() => model.release());
 
-  test("gives a call in a batch of ten what it gives it alone, and the batch shrinks as calls end", async () => {
-    const pcms = TEXTS.map((text) => tonesOf(text));
-    const { hypotheses, report } = await hearTogether(model, pcms);
-    assert.deepEqual(
-      hypotheses.map(({ text }) => text),
-      TEXTS,
-    );
-    for (const [i, pcm] of pcms.entries()) {
-      const alone = await hear(model, pcm);
-      assert.equal(alone.text, hypotheses[i]!.text);
-      assert.ok(Math.abs(alone.confidence - hypotheses[i]!.confidence) < 1e-4);
-    }
-    // Two batches, of 8 and of 2: an encoder run each, then a step for each symbol of the longest text and one for its end.
-    const steps = PANGRAM.length + 1 + "and again".length + 1;
-    assert.equal(report.runs, 2 + steps);
-    const symbols = TEXTS.reduce((total, text) => total + text.length + 1, 0);
-    assert.equal(report.rows, TEXTS.length + symbols);
-  });
-
-  test("keeps nothing of one segment for the next", async () => {
-    const first = await hear(model, tonesOf("hello world"));
-    await hear(model, tonesOf(PANGRAM));
-    assert.deepEqual(await hear(model, tonesOf("hello world")), first);
-    assert.equal((await hear(model, new Int16Array(16_000))).text, "");
-    assert.equal((await hear(model, new Int16Array(0))).text, "");
-  });
-
-  test("stops within a step of a call's end, and the others go on", async () => {
-    const streams = [PANGRAM, "hello world", PANGRAM].map((text) => finished(model, tonesOf(text)));
-    let looks = 0;
-    const report = await model.advance(streams, (index) => index !== 1 && ++looks > 6);
-    assert.deepEqual(
-      streams.map((stream) => stream.isDone),
-      [false, true, false],
-    );
-    assert.equal(streams[1]!.hypothesis().text, "hello world");
-    assert.equal(streams[0]!.hypothesis().text, "");
-    // Looked at before the first step, then behind each: the two are in the encoder's run and three steps.
-    assert.equal(report.runs, 1 + "hello world".length + 1);
-    assert.equal(report.rows, 3 + "hello world".length + 1 + 2 * 3);
-    await model.advance(streams);
-    assert.equal(streams[0]!.hypothesis().text, PANGRAM);
-  });
-
-  test("looks no further at a segment that was stale from the beginning", async () => {
-    const stream = finished(model, tonesOf("hello"));
-    assert.deepEqual(await model.advance([stream], () => true), { runs: 0, rows: 0 });
-    assert.equal(stream.isDone, false);
-  });
-
-  test("gets out of a loop, and keeps its first round", async () => {
-    const said = `go ${"on and ".repeat(6)}`.trim();
-    assert.equal((await hear(model, tonesOf(said))).text, "go on and");
-    assert.equal((await hear(model, tonesOf("n".repeat(40)))).text, "n");
-    const often = "no no no no";
-    assert.equal((await hear(model, tonesOf(often))).text, often);
-  });
-
-  test("has no partials unless asked, and then the same ones however samples come", async () => {
-    assert.equal(model.lagSamples, 0);
-    const quiet = model.createStream({});
-    quiet.accept(tonesOf("hello"), 0, 5 * SLOT_SAMPLES);
-    assert.equal(quiet.isReady, false);
-    const eager = await open(folder, { language: "en", partialMs: 480 });
-    const pcm = tonesOf("hello world");
-    for (const step of [320, 1000, 3 * SLOT_SAMPLES]) {
-      const stream = eager.createStream({});
-      const seen = new Set<string>();
-      for (let at = 0; at < pcm.length; at += step) {
-        stream.accept(pcm, at, Math.min(step, pcm.length - at));
-        if (stream.isReady) await eager.advance([stream]);
-        const { text, stableChars } = stream.hypothesis();
-        assert.equal(stableChars, 0);
-        seen.add(text);
-      }
-      stream.finish();
-      await eager.advance([stream]);
+    test("gives a call in a batch of ten what it gives it alone, and the batch shrinks as calls end", async () => {
+      const pcms = TEXTS.map((text) => tonesOf(text));
+      const { hypotheses, report } = await hearTogether(model, pcms);
       assert.deepEqual(
-        [...seen],
-        step === 3 * SLOT_SAMPLES ? ["hel", "hello", "hello wor"] : ["", "hel", "hello", "hello wor"],
+        hypotheses.map(({ text }) => text),
+        TEXTS,
       );
-      assert.equal(stream.hypothesis().text, "hello world");
-      assert.equal(stream.hypothesis().stableChars, "hello world".length);
-    }
-    await eager.release();
-  });
+      for (const [i, pcm] of pcms.entries()) {
+        const alone = await hear(model, pcm);
+        assert.equal(alone.text, hypotheses[i]!.text);
+        assert.ok(Math.abs(alone.confidence - hypotheses[i]!.confidence) < 1e-4);
+      }
+      // Two batches, of 8 and of 2: an encoder run each, then a step for each symbol of the longest text and one for its end.
+      const steps = PANGRAM.length + 1 + "and again".length + 1;
+      assert.equal(report.runs, 2 + steps);
+      const symbols = TEXTS.reduce((total, text) => total + text.length + 1, 0);
+      assert.equal(report.rows, TEXTS.length + symbols);
+    });
 
-  test("writes nothing where it hears no speech and is not sure", async () => {
-    assert.equal((await hear(model, tonesOf("xylophone"))).text, "");
-    assert.equal((await hear(model, tonesOf("a xylophone"))).text, "a xylophone");
+    test("keeps nothing of one segment for the next", async () => {
+      const first = await hear(model, tonesOf("hello world"));
+      await hear(model, tonesOf(PANGRAM));
+      assert.deepEqual(await hear(model, tonesOf("hello world")), first);
+      assert.equal((await hear(model, new Int16Array(16_000))).text, "");
+      assert.equal((await hear(model, new Int16Array(0))).text, "");
+    });
+
+    test("stops within a step of a call's end, and the others go on", async () => {
+      const streams = [PANGRAM, "hello world", PANGRAM].map((text) => finished(model, tonesOf(text)));
+      let looks = 0;
+      const report = await model.advance(streams, (index) => index !== 1 && ++looks > 6);
+      assert.deepEqual(
+        streams.map((stream) => stream.isDone),
+        [false, true, false],
+      );
+      assert.equal(streams[1]!.hypothesis().text, "hello world");
+      assert.equal(streams[0]!.hypothesis().text, "");
+      // Looked at before the first step, then behind each: the two are in the encoder's run and three steps.
+      assert.equal(report.runs, 1 + "hello world".length + 1);
+      assert.equal(report.rows, 3 + "hello world".length + 1 + 2 * 3);
+      await model.advance(streams);
+      assert.equal(streams[0]!.hypothesis().text, PANGRAM);
+    });
+
+    test("looks no further at a segment that was stale from the beginning", async () => {
+      const stream = finished(model, tonesOf("hello"));
+      assert.deepEqual(await model.advance([stream], () => true), { runs: 0, rows: 0 });
+      assert.equal(stream.isDone, false);
+    });
+
+    test("gets out of a loop, and keeps its first round", async () => {
+      const said = `go ${"on and ".repeat(6)}`.trim();
+      assert.equal((await hear(model, tonesOf(said))).text, "go on and");
+      assert.equal((await hear(model, tonesOf("n".repeat(40)))).text, "n");
+      const often = "no no no no";
+      assert.equal((await hear(model, tonesOf(often))).text, often);
+    });
+
+    test("has no partials unless asked, and then the same ones however samples come", async () => {
+      assert.equal(model.lagSamples, 0);
+      const quiet = model.createStream({});
+      quiet.accept(tonesOf("hello"), 0, 5 * SLOT_SAMPLES);
+      assert.equal(quiet.isReady, false);
+      const eager = await open(folder, { language: "en", partialMs: 480 });
+      const pcm = tonesOf("hello world");
+      for (const step of [320, 1000, 3 * SLOT_SAMPLES]) {
+        const stream = eager.createStream({});
+        const seen = new Set<string>();
+        for (let at = 0; at < pcm.length; at += step) {
+          stream.accept(pcm, at, Math.min(step, pcm.length - at));
+          if (stream.isReady) await eager.advance([stream]);
+          const { text, stableChars } = stream.hypothesis();
+          assert.equal(stableChars, 0);
+          seen.add(text);
+        }
+        stream.finish();
+        await eager.advance([stream]);
+        assert.deepEqual(
+          [...seen],
+          step === 3 * SLOT_SAMPLES ? ["hel", "hello", "hello wor"] : ["", "hel", "hello", "hello wor"],
+        );
+        assert.equal(stream.hypothesis().text, "hello world");
+        assert.equal(stream.hypothesis().stableChars, "hello world".length);
+      }
+      await eager.release();
+    });
+
+    test("writes nothing where it hears no speech and is not sure", async () => {
+      assert.equal((await hear(model, tonesOf("xylophone"))).text, "");
+      assert.equal((await hear(model, tonesOf("a xylophone"))).text, "a xylophone");
+    });
   });
-});
 
 describe("whisper's languages", () => {
   test("are told by the model for each segment of a batch, or configured", async () => {
@@ -178,6 +193,14 @@ describe("whisper's languages", () => {
     await model.release();
     assert.equal(await textOf(folder, { language: "de" }, "zwy"), "ywz");
     assert.equal(await textOf(folder, { language: "en" }, "'zwy"), "'zwy");
+  });
+
+  test("and tasks are the same ones in files for sherpa-onnx", async () => {
+    const folder = sherpa();
+    assert.equal(await textOf(folder, {}, "'zwy"), "'ywz");
+    assert.equal(await textOf(folder, { language: "en" }, "'zwy"), "'zwy");
+    assert.equal(await textOf(folder, { task: "translate", language: "de" }, "cabyz"), "cbazy");
+    await assert.rejects(open(folder, { language: "fr" }), /does not know the language fr, only en, de/);
   });
 
   test("may be translated", async () => {
@@ -224,9 +247,14 @@ describe("whisper's timestamps", () => {
 });
 
 describe("whisper's word times", () => {
-  for (const form of ["merged", "two-files"] as const) {
+  const folders = {
+    merged: () => tiny({ hasAttention: true }),
+    "two files": () => tiny({ form: "two-files", hasAttention: true }),
+    "sherpa-onnx": () => sherpa({ hasAttention: true }),
+  };
+  for (const [form, write] of Object.entries(folders)) {
     test(`are where the decoder looked while it wrote, ${form}, each call's own in a batch`, async () => {
-      const model = await open(tiny({ form, hasAttention: true }), { wordTimes: true });
+      const model = await open(write(), { wordTimes: true });
       const texts = ["one three", "a", "hello there  world"];
       const pcms = texts.map((text) => {
         const tones = tonesOf(text);
@@ -259,7 +287,10 @@ describe("whisper's word times", () => {
   }
 
   test("are refused with what is missing if the files do not say them", async () => {
-    await assert.rejects(open(tiny(), { wordTimes: true }), /expected alignment_heads, found none/);
+    await assert.rejects(
+      open(tiny(), { wordTimes: true }),
+      /expected alignment_heads in generation_config\.json.*found none/,
+    );
     const folder = tiny({ hasAttention: true });
     const other = tiny();
     copyFileSync(join(other, "onnx", "decoder_model_merged.onnx"), join(folder, "onnx", "decoder_model_merged.onnx"));
@@ -309,6 +340,18 @@ describe("whisper's files", () => {
       /input speed: expected none, found float32\[1\]/,
     ];
     for (const difference of differences) await refused(folder, "MODEL_TENSORS_MISMATCH", difference);
+  });
+
+  test("for sherpa-onnx are refused with what is missing and with every difference", async () => {
+    const folder = sherpa();
+    copyFileSync(join(folder, "tiny-encoder.onnx"), join(folder, "tiny-decoder.onnx"));
+    await refused(folder, "MODEL_TENSORS_MISMATCH", /input tokens: expected int64\[batch, \?\], found none among mel/);
+    await refused(folder, "MODEL_TENSORS_MISMATCH", /output n_layer_cross_k: expected none|output logits: expected/);
+    writeModel(join(folder, "tiny-encoder.onnx"), new GraphWriter());
+    await refused(folder, "MODEL_FILE_INVALID", /metadata does not give is_multilingual/);
+    rmSync(join(folder, "tiny-decoder.onnx"));
+    await refused(folder, "MODEL_FILE_MISSING", /tiny-decoder\.onnx/);
+    await assert.rejects(open(sherpa(), { wordTimes: true }), /words have no times/);
   });
 
   test("in JSON are checked", async () => {

@@ -10,11 +10,12 @@ export class FakeCall implements ActorCall<unknown> {
   replyingTurn: number | undefined;
   readonly interrupts: string[] = [];
   readonly markedTurns: number[] = [];
+  optionsVersion = 0;
   #generation = 5;
 
   constructor(
     readonly slot: number,
-    readonly options: Readonly<Record<string, unknown>>,
+    public options: Readonly<Record<string, unknown>>,
   ) {
     this.callId = `call-${slot}`;
   }
@@ -45,6 +46,7 @@ export class FakeCall implements ActorCall<unknown> {
 
 export class FakeItem implements Item<unknown> {
   readonly kind: FrameKind;
+  readonly node = "node";
   readonly position: number;
   readonly samples: Int16Array;
   readonly offset: number;

@@ -1,11 +1,13 @@
 /** A runtime without workers, for tests of what stands before it: it echoes audio, and otherwise emits what it is told. */
 import { SyrinxError } from "../../src/base/errors.js";
-import type { Plan, PlanGraph, PlanServer } from "../../src/config/plan.js";
+import type { Plan, PlanGraph, PlanNode, PlanServer } from "../../src/config/plan.js";
 import type { CallEvent } from "../../src/frames/events.js";
 import type { Call, Capacity, OpenOptions, Runtime } from "../../src/runtime/api.js";
 
 export interface FakeOptions {
   readonly graphs?: readonly string[];
+  /** The one node of a graph, by the graph's name. */
+  readonly actors?: Readonly<Record<string, "stt" | "tts">>;
   readonly server?: Partial<PlanServer>;
   readonly routes?: Plan["routes"];
 }
@@ -16,7 +18,9 @@ export type FakeInput =
   | { readonly what: "finalize" | "mark"; readonly id: string }
   | { readonly what: "interrupt" | "close" }
   | { readonly what: "playback"; readonly contextId: number; readonly playedMs: number }
-  | { readonly what: "say"; readonly text: string }
+  | { readonly what: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  | { readonly what: "configure"; readonly nodes: NonNullable<OpenOptions["nodes"]> }
+  | { readonly what: "ask"; readonly text: string; readonly id: string; readonly answer: boolean }
   | { readonly what: "abort"; readonly code: string | undefined };
 
 /** Lets tests wait for a state instead of for time. */
@@ -41,10 +45,14 @@ export class FakeCall extends Watched implements Call {
   isClosed = false;
   /** What a graph that takes no text does. */
   sayError: SyrinxError | undefined;
+  /** What an option that does not exist does. */
+  configureError: SyrinxError | undefined;
   /** Written audio comes back as context 1. */
   isEchoing = true;
   /** `close()` is answered by the event `close`. */
   closesByItself = true;
+  /** What a voice would do. */
+  onSay: (text: string) => void = () => {};
   #offsetSamples = 0;
 
   constructor(
@@ -77,9 +85,15 @@ export class FakeCall extends Watched implements Call {
     return true;
   }
 
-  say(text: string): void {
+  say(text: string, options: { readonly contextId?: number; readonly end?: boolean } = {}): void {
     if (this.sayError !== undefined) throw this.sayError;
-    this.#note({ what: "say", text });
+    this.#note({ what: "say", text, ...options });
+    this.onSay(text);
+  }
+
+  ask(text: string, { id = "a", answer = true }: { readonly id?: string; readonly answer?: boolean } = {}): string {
+    this.#note({ what: "ask", text, id, answer });
+    return id;
   }
 
   finalize(id = "f"): string {
@@ -91,6 +105,11 @@ export class FakeCall extends Watched implements Call {
   mark(id: string): void {
     this.#note({ what: "mark", id });
     this.emit({ type: "mark", id });
+  }
+
+  configure(nodes: NonNullable<OpenOptions["nodes"]>): void {
+    if (this.configureError !== undefined) throw this.configureError;
+    this.#note({ what: "configure", nodes });
   }
 
   interrupt(): void {
@@ -135,7 +154,10 @@ export class FakeRuntime extends Watched implements Runtime {
   /** What `open` throws, if anything. */
   openError: Error | undefined;
   /** Why a call of a graph may not come in. */
-  refusal: (graph: string) => SyrinxError | undefined = () => undefined;
+  refusal = (_graph: string): SyrinxError | undefined => {
+    const limit = this.plan.server.maxCalls;
+    return this.openCalls < limit ? undefined : new SyrinxError("CALL_LIMIT", { limit, retryAfterMs: 1_000 });
+  };
   /** `open` waits for this. */
   gate: Promise<void> = Promise.resolve();
   /** Told of each call before it is handed out. */
@@ -199,11 +221,12 @@ export class FakeRuntime extends Watched implements Runtime {
 /** As the configuration makes it when it names no route. */
 const ANY_GRAPH: Plan["routes"] = [{ path: "/v1/call", face: "native", graph: "echo", options: { anyGraph: true } }];
 
-function planOf({ graphs = ["echo", "assistant"], server = {}, routes = ANY_GRAPH }: FakeOptions): Plan {
+function planOf({ graphs = ["echo", "assistant"], actors = {}, server = {}, routes = ANY_GRAPH }: FakeOptions): Plan {
+  const nodes = Object.entries(actors).map(([graph, actor], index) => nodeOf(graph, actor, index));
   const graph = (name: string): PlanGraph => ({
     name,
-    nodes: [],
-    accepts: ["audio.in", "text"],
+    nodes: nodes.filter((node) => node.graph === name).map(({ index }) => index),
+    accepts: ["audio.in", "text", "ask"],
     finalizeEdges: [],
     terminalEdges: [],
     hasAgent: false,
@@ -223,11 +246,16 @@ function planOf({ graphs = ["echo", "assistant"], server = {}, routes = ANY_GRAP
       ...server,
     },
     models: [],
-    nodes: [],
+    nodes,
     edges: [],
     graphs: graphs.map(graph),
     workers: [],
     routes,
     modules: [],
   };
+}
+
+function nodeOf(graph: string, actor: string, index: number): PlanNode {
+  const rest = { options: {}, model: undefined, workers: [], stateBytes: 0, latencyMs: 0 };
+  return { index, graph, name: actor, actor, ...rest };
 }

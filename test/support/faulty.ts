@@ -6,7 +6,6 @@ import { z } from "zod";
 import { type ActorInstance, defineActor, perFrame } from "../../src/actors/define.js";
 import { AssertionFailure } from "../../src/base/assert.js";
 import type { Plan } from "../../src/config/plan.js";
-import { findFamily } from "../../src/models/all-families.js";
 import {
   type DenoiseModel,
   defineFamily,
@@ -15,11 +14,40 @@ import {
   type TtsModel,
   type VadModel,
 } from "../../src/models/family.js";
+import { loadFamily } from "../../src/models/registry.js";
 
-/** When to fail. The unit is the family's: windows of a VAD or a denoiser, accepted samples of a recogniser, clauses of a voice. */
+/**
+ * When to fail, in shared memory: faults so far, windows or clauses or frames so far, then at which counts to fail. The unit
+ * is the family's: windows of a VAD or a denoiser, accepted samples of a recogniser, clauses of a voice.
+ */
+const FAULTS = 0;
+const STEPS = 1;
+const FIRST_AT = 2;
+const AT_MAX = 4;
+const NEVER = 0x7fff_ffff;
+
 export interface Fault {
   readonly words: SharedArrayBuffer;
-  readonly at: readonly number[];
+}
+
+/** The test's end of a fault: it fails nowhere until it is armed. */
+export class Sabotage {
+  readonly fault: Fault = { words: new SharedArrayBuffer(4 * (FIRST_AT + AT_MAX)) };
+  readonly #words = new Int32Array(this.fault.words);
+
+  constructor() {
+    this.arm([]);
+  }
+
+  /** From now on it fails at each of these counts once. */
+  arm(at: readonly number[]): void {
+    this.#words.fill(0, 0, FIRST_AT).fill(NEVER, FIRST_AT).set(at, FIRST_AT);
+  }
+
+  /** How often it has failed since it was armed. */
+  get faultCount(): number {
+    return this.#words[FAULTS]!;
+  }
 }
 
 export const FAULTY_MODULE = import.meta.url;
@@ -31,32 +59,29 @@ interface FaultyOptions {
 
 /** Counts up and fails at each of the counts once, over all incarnations. */
 class Fuse {
-  readonly #fault: Fault;
-  /** `[0]`: faults so far, `[1]`: windows, clauses or frames so far. */
   readonly #words: Int32Array;
 
-  constructor(fault: Fault) {
-    this.#fault = fault;
-    this.#words = new Int32Array(fault.words);
+  constructor({ words }: Fault) {
+    this.#words = new Int32Array(words);
   }
 
   reached(count: number): void {
-    const nextAt = this.#fault.at[this.#words[0]!];
-    if (nextAt === undefined || count < nextAt) return;
-    this.#words[0]!++;
+    const words = this.#words;
+    if (count < (words[FIRST_AT + words[FAULTS]!] ?? NEVER)) return;
+    words[FAULTS]!++;
     // What no actor may catch.
     throw new AssertionFailure("sabotaged");
   }
 
   /** One more. Those that are done again after a fault count again. */
   step(): void {
-    this.#words[1]!++;
-    this.reached(this.#words[1]!);
+    this.#words[STEPS]!++;
+    this.reached(this.#words[STEPS]!);
   }
 }
 
 const openReal = async (family: string, { real }: FaultyOptions, context: FamilyContext): Promise<unknown> =>
-  findFamily(family)!.open(real, context);
+  (await loadFamily(family))!.open(real, context);
 
 /** The same object but for one method. */
 function withMethod<T extends object>(target: T, overrides: Partial<T>): T {
@@ -167,15 +192,20 @@ export const faultyRelay = defineActor({
   },
 });
 
-/** The plan with one of its models, or the relay in its midst, made to fail at these points. */
-export function sabotaged(plan: Plan, target: string, at: readonly number[]): { plan: Plan; words: Int32Array } {
-  const fault: Fault = { words: new SharedArrayBuffer(8), at };
-  const models = plan.models.map((model) =>
-    model.name === target
-      ? { ...model, family: `faulty-${model.family}`, options: { real: model.options, fault } }
-      : model,
-  );
-  const isRelay = target === faultyRelay.name;
-  const nodes = plan.nodes.map((node) => (isRelay && node.actor === target ? { ...node, options: fault } : node));
-  return { plan: { ...plan, models, nodes, modules: [FAULTY_MODULE] }, words: new Int32Array(fault.words) };
+/** The plan with these of its models, or the relay in its midst, made to fail when they are armed. */
+export function sabotaged(
+  plan: Plan,
+  targets: readonly string[],
+): { plan: Plan; sabotage: ReadonlyMap<string, Sabotage> } {
+  const sabotage = new Map(targets.map((target) => [target, new Sabotage()]));
+  const models = plan.models.map((model) => {
+    const fault = sabotage.get(model.name)?.fault;
+    if (fault === undefined) return model;
+    return { ...model, family: `faulty-${model.family}`, options: { real: model.options, fault } };
+  });
+  const nodes = plan.nodes.map((node) => {
+    const fault = node.actor === faultyRelay.name ? sabotage.get(node.actor)?.fault : undefined;
+    return fault === undefined ? node : { ...node, options: fault };
+  });
+  return { plan: { ...plan, models, nodes, modules: [FAULTY_MODULE] }, sabotage };
 }

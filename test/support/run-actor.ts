@@ -17,6 +17,7 @@ import type {
 import { SimulatedClock } from "../../src/base/clock.js";
 import { type Prng, seeded } from "../../src/base/prng.js";
 import { FRAME_KINDS, type Frame, type FrameKind, type MetaOf } from "../../src/frames/kinds.js";
+import { processBatch } from "../../src/runtime/hosted-node.js";
 import { FakeCall, FakeItem } from "./fake-call.js";
 
 /** One thing that happens to one call. */
@@ -68,7 +69,8 @@ export class ActorRun {
   readonly #run: RunOptions;
   readonly #chance: Prng;
   readonly #rows: StateRow[];
-  readonly #saved = new Set<number>();
+  /** Of each call that was saved, its options then. */
+  readonly #saved = new Map<number, FakeCall["options"]>();
   /** What an edge would carry to this node. */
   readonly #inputKinds: ReadonlySet<FrameKind>;
   #worker: Worker | undefined;
@@ -131,6 +133,7 @@ export class ActorRun {
     for (const call of this.calls) {
       if (!call.isOpen) continue;
       const isSaved = instance.restore !== undefined && this.#saved.has(call.slot);
+      call.options = this.#saved.get(call.slot) ?? call.options;
       call.state = isSaved
         ? await instance.restore!(call, this.#rows[call.slot]!, worker)
         : instance.open(call, worker);
@@ -181,7 +184,7 @@ export class ActorRun {
     const items = steps
       .map((step) => new FakeItem(this.calls[step.call ?? 0]!, this.#sequence++, step.frame!, this.clock.nowUs()))
       .filter((item) => item.call.isOpen && this.#inputKinds.has(item.kind));
-    await worker.instance.process(items, worker);
+    await processBatch(worker.instance, items, worker);
     // In the ring this memory would be written over by now.
     for (const item of items) item.samples.fill(31_000);
     await this.settle();
@@ -193,7 +196,7 @@ export class ActorRun {
     for (const call of this.calls) {
       if (!call.isOpen) continue;
       instance.save(call, this.#rows[call.slot]!);
-      this.#saved.add(call.slot);
+      this.#saved.set(call.slot, call.options);
     }
   }
 

@@ -32,6 +32,12 @@ export function fence(id: string, reason: MetaOf<"fence">["reason"] = "mark", ca
   return { call, frame: frame("fence", { id, reason }) };
 }
 
+/** The call's options change here, for the node under test. */
+export function change(version: number, options: Readonly<Record<string, unknown>>, call = 0): Step {
+  const meta = { id: `change ${version}`, reason: "configure", change: { version, nodes: { node: options } } } as const;
+  return { call, frame: frame("fence", meta) };
+}
+
 export function close(call = 0): Step {
   return { call, frame: frame("close", {}) };
 }

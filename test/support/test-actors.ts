@@ -1,6 +1,6 @@
 /** Actors with assertable semantics, imported by workers as a user's module. */
 import { z } from "zod";
-import { type ActorInstance, defineActor, perFrame } from "../../src/actors/define.js";
+import { type ActorCall, type ActorInstance, defineActor, perFrame } from "../../src/actors/define.js";
 
 /** Passes audio on, fence and close too. */
 export const relay = defineActor({
@@ -51,7 +51,11 @@ function maybeFail(plan: Sabotage, words: Int32Array): void {
 interface SumState {
   sum: number;
   frames: number;
+  factor: number;
 }
+
+const sumOptions = z.strictObject({ factor: z.number().int().optional().describe("What samples are multiplied by.") });
+const factorOf = (call: ActorCall): number => sumOptions.parse(call.options).factor ?? 1;
 
 /**
  * Folds every sample of a call into a hash that depends on their order, and says it as a final transcript at each fence:
@@ -64,6 +68,8 @@ export const sum = defineActor({
   outputs: ["transcript.final"],
   forwards: [],
   options: z.any(),
+  callOptions: sumOptions,
+  isLive: true,
   thread: "compute",
   latencyMs: () => 0,
   stateBytes: () => 64,
@@ -73,7 +79,10 @@ export const sum = defineActor({
     if (words !== undefined) Atomics.add(words, 2, 1);
     if (words !== undefined && plan.atStart === true) maybeFail(plan as Sabotage, words);
     return {
-      open: () => ({ sum: 0, frames: 0 }),
+      open: (call) => ({ sum: 0, frames: 0, factor: factorOf(call) }),
+      configure(call) {
+        call.state.factor = factorOf(call);
+      },
       process(batch, out) {
         for (const item of batch) {
           const { state } = item.call;
@@ -81,11 +90,12 @@ export const sum = defineActor({
             if (words !== undefined) Atomics.add(words, 1, 1);
             if (words !== undefined && plan.atSample === item.samples[item.offset]) maybeFail(plan as Sabotage, words);
             for (let i = 0; i < item.count; i++)
-              state.sum = (Math.imul(state.sum, 31) + item.samples[item.offset + i]!) | 0;
+              state.sum = (Math.imul(state.sum, 31) + state.factor * item.samples[item.offset + i]!) | 0;
             state.frames++;
             continue;
           }
-          if (item.kind === "fence") out.emit(item.call, "transcript.final", sumTranscript(state), { cause: item });
+          if (item.kind === "fence" && item.meta("fence").reason !== "configure")
+            out.emit(item.call, "transcript.final", sumTranscript(state), { cause: item });
           out.forward(item);
         }
       },
@@ -93,7 +103,7 @@ export const sum = defineActor({
         row.i32[0] = call.state.sum;
         row.i32[1] = call.state.frames;
       },
-      restore: (_call, row) => ({ sum: row.i32[0]!, frames: row.i32[1]! }),
+      restore: (call, row) => ({ sum: row.i32[0]!, frames: row.i32[1]!, factor: factorOf(call) }),
     };
   },
 });
@@ -112,7 +122,7 @@ function sumTranscript(state: SumState) {
 }
 
 /** What `test-sum` says after these samples, in frames of the given size. */
-export function expectedSum(frames: readonly Int16Array[]): string {
+export function expectedSum(frames: readonly (Int16Array | Int32Array)[]): string {
   let hash = 0;
   for (const pcm of frames) for (const sample of pcm) hash = (Math.imul(hash, 31) + sample) | 0;
   return `${frames.length}:${hash}`;

@@ -34,8 +34,8 @@ import {
 } from "./tiny-decoder.js";
 import { TONE_SYMBOLS, tonesOf } from "./tones.js";
 
-const FRAMES = 1500;
-const END = TONE_SYMBOLS.length;
+export const FRAMES = 1500;
+export const END = TONE_SYMBOLS.length;
 const SPECIAL = [
   "<|endoftext|>",
   "<|startoftranscript|>",
@@ -48,12 +48,12 @@ const SPECIAL = [
   "<|nospeech|>",
   "<|notimestamps|>",
 ];
-const idOf = (token: string): number => END + SPECIAL.indexOf(token);
-const FIRST_TIME = END + SPECIAL.length;
+export const idOf = (token: string): number => END + SPECIAL.indexOf(token);
+export const FIRST_TIME = END + SPECIAL.length;
 const TIMES = 1501;
-const VOCABULARY = FIRST_TIME + TIMES;
+export const VOCABULARY = FIRST_TIME + TIMES;
 /** Of the encoder, 20 ms each, and as many time tokens. */
-const FRAMES_PER_SLOT = 8;
+export const FRAMES_PER_SLOT = 8;
 /** Between the loudness of a tone's band, about 1.2, and that of its neighbours. */
 const SILENCE = 0.5;
 const NEVER = -50;
@@ -132,10 +132,15 @@ function loudestBand(symbol: string, bins: number): number {
   return bands.indexOf(Math.max(...bands));
 }
 
-/** What it says of a frame is the loudness of each symbol's band: mean of two frames of the spectrogram. */
 function encoder(bins: number, dtype: DType): GraphWriter {
   const graph = new GraphWriter();
   const features = graph.input("input_features", "float32", ["batch_size", bins, 2 * FRAMES]);
+  floatOutput(graph, "last_hidden_state", heardFrames(graph, features, bins), dtype, ["batch_size", FRAMES, WIDTH]);
+  return graph;
+}
+
+/** What it says of a frame is the loudness of each symbol's band: mean of two frames of the spectrogram. */
+export function heardFrames(graph: GraphWriter, features: Value, bins: number): Value {
   const frames = graph.node("Transpose", [features], { perm: [0, 2, 1] });
   const pairs = graph.node("Reshape", [frames, graph.ints(0, FRAMES, 2 * bins)]);
   const entries = [...TONE_SYMBOLS].flatMap((symbol) => {
@@ -144,8 +149,7 @@ function encoder(bins: number, dtype: DType): GraphWriter {
   });
   const loudness = graph.node("MatMul", [pairs, matrix(graph, "bands", 2 * bins, WIDTH, entries)]);
   const silence = matrix(graph, "silence", 1, WIDTH, [[0, SILENCE_COLUMN, SILENCE]]);
-  floatOutput(graph, "last_hidden_state", graph.node("Add", [loudness, silence]), dtype, ["batch_size", FRAMES, WIDTH]);
-  return graph;
+  return graph.node("Add", [loudness, silence]);
 }
 
 function mergedDecoder(dtype: DType, hasAttention: boolean): GraphWriter {
@@ -205,6 +209,16 @@ function decoderWithPast(dtype: DType, hasAttention: boolean): GraphWriter {
 }
 
 function attentionOutputs(graph: GraphWriter, ids: Value, selves: readonly KeyValues[], dtype: DType): void {
+  const [everywhere, following] = looks(graph, ids, selves);
+  for (let layer = 0; layer < LAYERS; layer += 1) {
+    const heads = [everywhere, layer === 1 ? following : everywhere];
+    const dims = ["batch_size", HEADS, "decoder_sequence_length", FRAMES] as const;
+    floatOutput(graph, `cross_attentions.${layer}`, graph.node("Concat", heads, { axis: 1 }), dtype, dims);
+  }
+}
+
+/** What two heads look at, f32 [batch, 1, n, FRAMES]: everything, and the slot that is written. */
+export function looks(graph: GraphWriter, ids: Value, selves: readonly KeyValues[]): readonly [Value, Value] {
   const { slots } = readWritten(graph, ids, selves, [0, END]);
   const wanted = graph.node("Unsqueeze", [
     graph.node("Cast", [slots], { to: elementType("float32") }),
@@ -216,15 +230,15 @@ function attentionOutputs(graph: GraphWriter, ids: Value, selves: readonly KeyVa
     to: elementType("float32"),
   });
   const everywhere = graph.node("Add", [graph.node("Mul", [isLooked, graph.scalar(0)]), graph.scalar(1 / FRAMES)]);
-  const following = graph.node("Div", [isLooked, graph.scalar(FRAMES_PER_SLOT)]);
-  for (let layer = 0; layer < LAYERS; layer += 1) {
-    const heads = [everywhere, layer === 1 ? following : everywhere];
-    const dims = ["batch_size", HEADS, "decoder_sequence_length", FRAMES] as const;
-    floatOutput(graph, `cross_attentions.${layer}`, graph.node("Concat", heads, { axis: 1 }), dtype, dims);
-  }
+  return [everywhere, graph.node("Div", [isLooked, graph.scalar(FRAMES_PER_SLOT)])];
 }
 
-function logits(graph: GraphWriter, ids: Value, selves: readonly KeyValues[], cross: readonly KeyValues[]): Value {
+export function logits(
+  graph: GraphWriter,
+  ids: Value,
+  selves: readonly KeyValues[],
+  cross: readonly KeyValues[],
+): Value {
   const written = readWritten(graph, ids, selves, [0, END]);
   // A tone lies in the third of a slot's eight frames.
   const [start, end, axis, step] = [graph.ints(2), graph.ints(FRAMES), graph.ints(1), graph.ints(FRAMES_PER_SLOT)];

@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { isSyrinxError, type SyrinxError } from "../../src/base/errors.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import { loadConfig } from "../../src/config/load.js";
+import { importNamed } from "../../src/runtime/import-named.js";
 import { createRuntime } from "../../src/runtime/runtime.js";
 import { startPlan } from "../support/runtimes.js";
 import { cli, finalsOf, hear, readSample, TIMER_TEXT } from "../support/system.js";
@@ -71,6 +72,7 @@ describe("a model that cannot be loaded", { timeout: 60_000 }, () => {
   test("a file that went away after the configuration was checked is MODEL_FILE_MISSING", async () => {
     writeFileSync(file("brief.onnx"), "");
     const config = configOf({ family: "starter-vad", file: "brief.onnx" });
+    await importNamed(config);
     const { plan } = loadConfig(config, { baseFolder: folder });
     rmSync(file("brief.onnx"));
     await assert.rejects(startPlan(plan), (error) => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { loadConfigText } from "../../src/config/load.js";
 import type { CallEvent, ReceiptEvent, TurnEvent } from "../../src/frames/events.js";
+import { loadFamily } from "../../src/models/registry.js";
 import { smartTurnGraph } from "../models/turn-graphs.js";
 import { writeModel } from "../support/onnx-writer.js";
 import { eventsUntil, startPlan } from "../support/runtimes.js";
@@ -13,7 +14,8 @@ import { finalsOf, hear, joined, readSample, silence, TIMER_TEXT } from "../supp
 describe("a graph whose turns end when a model says so", { timeout: 60_000 }, () => {
   let folder: string;
 
-  before(() => {
+  before(async () => {
+    await Promise.all(["starter-vad", "smart-turn", "starter-ctc", "flite"].map(loadFamily));
     folder = mkdtempSync(join(tmpdir(), "syrinx-turns-"));
     writeModel(join(folder, "turner.onnx"), smartTurnGraph());
   });

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { loadConfig } from "../../src/config/load.js";
-import type { Plan } from "../../src/config/plan.js";
 import type { CallEvent } from "../../src/frames/events.js";
-import { importModules } from "../../src/runtime/modules.js";
+import { importNamed } from "../../src/runtime/import-named.js";
 import type { RuntimeImpl } from "../../src/runtime/runtime.js";
-import { FAULTY_MODULE, sabotaged } from "../support/faulty.js";
+import { FAULTY_MODULE, type Sabotage, sabotaged } from "../support/faulty.js";
 import { eventsUntil, startPlan } from "../support/runtimes.js";
 import { finalsOf, joined, readSample, silence, TIMER_TEXT } from "../support/system.js";
 
@@ -56,23 +55,28 @@ function told(events: readonly CallEvent[]): Told {
 }
 
 describe("a worker with a real model that dies", { timeout: 90_000 }, () => {
-  let plan: Plan;
+  let runtime: RuntimeImpl;
+  let sabotage: ReadonlyMap<string, Sabotage>;
   let question: Int16Array;
   let undisturbed: Told;
 
   before(async () => {
-    await importModules([FAULTY_MODULE]);
-    plan = loadConfig(CONFIG, {}).plan;
+    await importNamed(CONFIG, {}, [FAULTY_MODULE]);
+    const faulty = sabotaged(loadConfig(CONFIG, {}).plan, ["vad", "ears", "voice", "test-fuse"]);
+    sabotage = faulty.sabotage;
     question = joined(await readSample("timer.wav"), silence(500));
-    const runtime = await startPlan({ ...plan, modules: [FAULTY_MODULE] });
-    undisturbed = told(await turn(runtime));
-    await runtime.drain();
+    runtime = await startPlan(faulty.plan);
+    undisturbed = told(await turn());
     assert.equal(undisturbed.text, REPLY);
     assert.equal(finalsOf(undisturbed.transcripts), TIMER_TEXT);
     assert.ok(undisturbed.transcripts.length >= 5, "partials were told too");
+    assert.equal(restartCount(), 0);
   });
+  after(() => runtime.drain());
 
-  async function turn(runtime: RuntimeImpl): Promise<CallEvent[]> {
+  const restartCount = (): number => runtime.status().reduce((sum, { restarts }) => sum + restarts, 0);
+
+  async function turn(): Promise<CallEvent[]> {
     const call = await runtime.open("assistant");
     for (let at = 0; at < question.length; at += 320) call.write(question.subarray(at, at + 320));
     const isLast = (event: CallEvent): boolean =>
@@ -83,20 +87,17 @@ describe("a worker with a real model that dies", { timeout: 90_000 }, () => {
   }
 
   async function disturbed(target: string, at: readonly number[]): Promise<CallEvent[]> {
-    const { plan: faulty, words } = sabotaged(plan, target, at);
-    const runtime = await startPlan(faulty);
-    const events = await turn(runtime);
-    assert.equal(words[0], at.length, "it died as often as planned");
-    assert.equal(
-      runtime.status().reduce((sum, { restarts }) => sum + restarts, 0),
-      at.length,
-    );
+    const restartsBefore = restartCount();
+    const sabotaged = sabotage.get(target)!;
+    sabotaged.arm(at);
+    const events = await turn();
+    assert.equal(sabotaged.faultCount, at.length, "it died as often as planned");
+    assert.equal(restartCount() - restartsBefore, at.length);
     assert.deepEqual(
       events.filter(({ type }) => type === "error" || type === "gap"),
       [],
     );
     assert.equal(runtime.readiness().ready, true);
-    await runtime.drain();
     return events;
   }
 

@@ -7,6 +7,7 @@ import { decodeAudio } from "../../src/audio/decode.js";
 import { packageRoot } from "../../src/base/package-root.js";
 import { FRAME_MS, FRAME_SAMPLES } from "../../src/base/units.js";
 import { loadConfig } from "../../src/config/load.js";
+import { importNamed } from "../../src/runtime/import-named.js";
 import { eventsUntil, startPlan } from "../support/runtimes.js";
 
 const CALLS = 10;
@@ -21,7 +22,9 @@ interface Served {
 
 /** Calls that speak at the same time, their frames spread over the time of a frame. */
 async function serve(pcm: Int16Array, batchWaitMs: number): Promise<Served> {
-  const { plan } = await loadConfig(join(packageRoot(), "configs", "vad.yaml"));
+  const path = join(packageRoot(), "configs", "vad.yaml");
+  await importNamed(path);
+  const { plan } = loadConfig(path);
   const models = plan.models.map((model) => ({ ...model, batchWaitMs }));
   const runtime = await startPlan({ ...plan, models, server: { ...plan.server, logLevel: "silent" } });
   const calls = await Promise.all(Array.from({ length: CALLS }, () => runtime.open("listen")));

@@ -54,6 +54,29 @@ describe("a worker that dies", { timeout: 60_000 }, () => {
     await runtime.drain();
   });
 
+  test("hears each change of its call's options where it was made, and its successor does too", async () => {
+    for (const mark of [55, 100, 121]) {
+      const { options } = sabotage(2, { atSample: 32_111 });
+      const frames = randomFrames(200, mark);
+      const runtime = await startPlan(plan(options));
+      const call = await runtime.open("test", { nodes: { sum: { factor: 2 } } });
+      const factors = frames.map((_, index) => (index < 60 ? 2 : index < 120 ? 7 : index < 122 ? 5 : 3));
+      for (const [index, pcm] of frames.entries()) {
+        if (index > 0 && factors[index] !== factors[index - 1]) call.configure({ sum: { factor: factors[index] } });
+        call.write(pcm);
+        // What came so far was saved; the rest stands in one batch, with changes that must not be heard too early.
+        if (index !== 90) continue;
+        call.mark("saved");
+        await eventsUntil(call, (event) => event.type === "mark");
+      }
+      const scaled = frames.map((pcm, index) => Int32Array.from(pcm, (sample) => factors[index]! * sample));
+      assert.equal(await sumOf(call, []), expectedSum(scaled), `death at frame ${mark}`);
+      assert.throws(() => call.configure({ relay: {} }), { code: "CALL_CONFIGURE_LATE" });
+      assert.throws(() => call.configure({ sum: { factor: 0.5 } }), { code: "CALL_OPTION_INVALID" });
+      await runtime.drain();
+    }
+  });
+
   test("of a full heap under resourceLimits is restarted and the sum is right", async () => {
     const { options } = sabotage(1, { atSample: 32_111, outOfMemory: true });
     const frames = randomFrames(60, 20);

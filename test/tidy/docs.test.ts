@@ -5,8 +5,9 @@ import { homedir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { describe, test } from "node:test";
 import { ERRORS } from "../../src/base/errors.js";
-import { checkConfig, configJsonSchema, moduleUrls, PROBLEM_CODES } from "../../src/config/index.js";
-import { importModules } from "../../src/runtime/modules.js";
+import { checkConfig, PROBLEM_CODES } from "../../src/config/index.js";
+import { configJsonSchema } from "../../src/config/json-schema.js";
+import { importNamed } from "../../src/runtime/import-named.js";
 import { listFiles, ROOT, readText, sourceFiles, textFiles } from "./repository.js";
 
 const pages = listFiles("", (path) => path.endsWith(".md"));
@@ -114,7 +115,7 @@ describe("configurations", () => {
     test(`${path} has no problem`, async () => {
       const env = { SYRINX_API_KEYS: "0123456789abcdef0123456789abcdef" };
       const options = { env, coreCount: 8 };
-      await importModules(moduleUrls(join(ROOT, path), options));
+      await importNamed(join(ROOT, path), options);
       const { problems } = checkConfig(join(ROOT, path), options);
       assert.deepEqual(problems, []);
     });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { configJsonSchema } from "../../src/config/index.js";
+import { configJsonSchema } from "../../src/config/json-schema.js";
 import { ROOT, readText } from "./repository.js";
 
 interface PackageJson {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { SimulatedClock } from "../../src/base/clock.js";
 import { SyrinxError } from "../../src/base/errors.js";
+import { noMetrics } from "../../src/transport/metrics.js";
+import { Watched } from "../support/fake-runtime.js";
 import { ramp, type TestSocket, withServer } from "../support/test-socket.js";
 
 /** The socket under a WebSocket, to write what no library would. */
@@ -26,6 +29,7 @@ describe("a call over a socket", () => {
       for (let at = 0; at < pcm.length; at += 320) socket.ws.send(pcm.subarray(at, at + 320));
       socket.send({ type: "playback", contextId: 1, playedMs: 12.5 });
       socket.send({ type: "say", text: "hello", end: true });
+      socket.send({ type: "ask", text: "why?", id: "q1", answer: false });
       socket.send({ type: "keepalive" });
       socket.send({ type: "finalize", id: "f1" });
       socket.send({ type: "interrupt" });
@@ -44,7 +48,16 @@ describe("a call over a socket", () => {
       assert.equal((await socket.next("finalized")).id, "f1");
       assert.deepEqual(
         runtime.calls[0]?.inputs.filter((input) => input.what !== "audio").map((input) => input.what),
-        ["playback", "say", "finalize", "interrupt", "mark"],
+        ["playback", "say", "ask", "finalize", "interrupt", "mark"],
+      );
+      assert.deepEqual(
+        runtime.calls[0]?.inputs.find((input) => input.what === "ask"),
+        {
+          what: "ask",
+          text: "why?",
+          id: "q1",
+          answer: false,
+        },
       );
       socket.send({ type: "close" });
       assert.deepEqual(await socket.next("close"), { type: "close", reason: "client" });
@@ -233,6 +246,38 @@ describe("clients that come and go", () => {
       await socket.next("close");
       assert.equal(runtime.calls[0]!.inputs.at(-1)?.what, "abort");
     }));
+
+  test("but not while the call still has something to say", async () => {
+    const clock = new SimulatedClock();
+    const ticked = new Watched();
+    let ticks = 0;
+    const bufferedBytes = (): void => {
+      ticks += 1;
+      ticked.changed();
+    };
+    const limits = { callCloseMs: 1_000, tickMs: 5 };
+    const transport = { limits, clock, metrics: { ...noMetrics, bufferedBytes } };
+    await withServer({ transport }, async ({ runtime, dial }) => {
+      const later = async (ms: number): Promise<void> => {
+        clock.advance(ms * 1_000);
+        const seen = ticks;
+        await ticked.until(() => ticks > seen + 1);
+      };
+      const socket = dial();
+      await socket.next("ready");
+      const call = runtime.calls[0]!;
+      call.closesByItself = false;
+      socket.send({ type: "close" });
+      await call.until(() => call.inputs.at(-1)?.what === "close");
+      for (let round = 0; round < 3; round++) {
+        await later(900);
+        assert.equal(call.isClosed, false);
+        call.speak(1, round * 10, new Int16Array(10));
+      }
+      await later(1_100);
+      assert.equal(call.isClosed, true);
+    });
+  });
 });
 
 test("leaves nothing open behind some hundred calls that end in every way", () =>

@@ -1,15 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { isSyrinxError } from "../../base/errors.js";
-import {
-  checkConfig,
-  configJsonSchema,
-  describePlan,
-  formatProblems,
-  loadConfig,
-  moduleUrls,
-} from "../../config/index.js";
-import { importModules } from "../../runtime/modules.js";
+import type { ConfigProblem } from "../../config/index.js";
 import { EXIT } from "../exit.js";
 import { shippedConfig } from "../options.js";
 
@@ -27,6 +19,7 @@ export function addCheck(program: Command): void {
 }
 
 async function check(config: string, options: { readonly json?: boolean }): Promise<void> {
+  const { formatProblems } = await import("../../config/index.js");
   const problems = await problemsOf(config);
   const errorCount = problems.filter((problem) => problem.severity === "error").length;
   if (options.json === true) process.stdout.write(`${JSON.stringify({ config, ok: errorCount === 0, problems })}\n`);
@@ -36,9 +29,11 @@ async function check(config: string, options: { readonly json?: boolean }): Prom
 }
 
 /** With the configuration's own modules imported first; if they cannot be, that is the problem. */
-async function problemsOf(config: string): Promise<ReturnType<typeof checkConfig>["problems"]> {
+async function problemsOf(config: string): Promise<readonly ConfigProblem[]> {
+  const { checkConfig } = await import("../../config/index.js");
+  const { importNamed } = await import("../../runtime/import-named.js");
   try {
-    await importModules(moduleUrls(config));
+    await importNamed(config);
   } catch (error) {
     if (isSyrinxError(error) && error.code === "CONFIG_INVALID") return checkConfig(config).problems;
     throw error;
@@ -66,7 +61,9 @@ interface GraphOptions {
 }
 
 async function graph(config: string, options: GraphOptions): Promise<void> {
-  await importModules(moduleUrls(config));
+  const { describePlan, loadConfig } = await import("../../config/index.js");
+  const { importNamed } = await import("../../runtime/import-named.js");
+  await importNamed(config);
   const { plan } = loadConfig(config);
   if (options.json === true) {
     const { apiKeys: _secret, ...server } = plan.server;
@@ -85,6 +82,7 @@ export function addSchema(program: Command): void {
     .option("-o, --output <file>", "write to a file instead")
     .addHelpText("after", "\nExamples:\n  syrinx schema -o schema.json\n")
     .action(async (options: { readonly output?: string }) => {
+      const { configJsonSchema } = await import("../../config/json-schema.js");
       const text = `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
       if (options.output === undefined) process.stdout.write(text);
       else await writeFile(options.output, text);

@@ -4,10 +4,9 @@ import type { Command } from "commander";
 import { encodeWav } from "../../audio/wav.js";
 import { SyrinxError } from "../../base/errors.js";
 import { packageRoot } from "../../base/package-root.js";
-import { Jobs } from "../../runtime/jobs.js";
-import { createRuntime } from "../../runtime/runtime.js";
-import { type RunningServer, startServer } from "../../transport/server.js";
+import type { RunningServer } from "../../transport/server.js";
 import { joinAudio } from "../collect.js";
+import { decodeOne } from "../decode-one.js";
 import { shippedConfig } from "../options.js";
 import { terminalView } from "../talk-view.js";
 import { converse, dial } from "./talk.js";
@@ -29,10 +28,13 @@ export function addDemo(program: Command): void {
 
 async function demo(options: { readonly file: string }): Promise<void> {
   const view = terminalView(process.stdout);
-  const jobs = new Jobs();
-  const { pcm } = await jobs.decodeFile(options.file).finally(() => jobs.close());
+  const { pcm } = await decodeOne(options.file);
   const config = shippedConfig("assistant");
   const startedMs = performance.now();
+  const [{ createRuntime }, { startServer }] = await Promise.all([
+    import("../../runtime/runtime.js"),
+    import("../../transport/server.js"),
+  ]);
   const runtime = await createRuntime(config, { logLevel: "error", admission: "off" });
   let server: RunningServer | undefined;
   try {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Card } from "../../gpu/cards.js";
-import { type DeviceReport, listDevices } from "../../gpu/probe.js";
+import type { DeviceReport } from "../../gpu/probe.js";
 
 const INDENT = " ".repeat(18);
 
@@ -17,6 +17,7 @@ export function addDevices(program: Command): void {
 }
 
 async function devices(options: { readonly json?: boolean }): Promise<void> {
+  const { listDevices } = await import("../../gpu/probe.js");
   const reports = await listDevices();
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(reports)}\n`);

@@ -1,37 +1,19 @@
-import { Command } from "commander";
+/** `syrinx models verify`. */
 import { isSyrinxError, SyrinxError } from "../../base/errors.js";
-import { findFamily } from "../../models/all-families.js";
 import { type ChosenModel, modelId, wrongFiles } from "../../models/catalogue/index.js";
 import { type Figure, type Trial, tryModel } from "../../models/catalogue/trial.js";
-import { Jobs } from "../../runtime/jobs.js";
-import { openCatalogue } from "./models.js";
+import { hasFamily } from "../../models/registry.js";
+import { decodeOne } from "../decode-one.js";
+import { openCatalogue } from "../models-view.js";
 
-export function verifyCommand(): Command {
-  return new Command("verify")
-    .summary("check models that are here, and try them")
-    .description(
-      "Hashes a model's files and runs it: a recogniser on recordings (word error rate), a detector on requests and the pauses around them, a voice on a sentence that the starter recogniser writes down.",
-    )
-    .argument("[name]", "model of the catalogue, as NAME or NAME@PRECISION (default: every one that is here)")
-    .option("--recording <file>", "try it on a recording of yours")
-    .option("--text <text>", "what is said in the recording")
-    .option("--device <device>", "where it runs", "auto")
-    .option("--json", "print one line of JSON for each model")
-    .addHelpText(
-      "after",
-      '\nExamples:\n  syrinx models verify\n  syrinx models verify starter-en --recording call.wav --text "what was said"\n',
-    )
-    .action(verify);
-}
-
-interface VerifyOptions {
+export interface VerifyOptions {
   readonly recording?: string;
   readonly text?: string;
   readonly device: string;
   readonly json?: boolean;
 }
 
-async function verify(name: string | undefined, options: VerifyOptions): Promise<void> {
+export async function verify(name: string | undefined, options: VerifyOptions): Promise<void> {
   const { catalogue, cache } = openCatalogue();
   const models =
     name === undefined
@@ -61,12 +43,7 @@ interface Recording {
 
 async function readRecording({ recording, text }: VerifyOptions): Promise<Recording | undefined> {
   if (recording === undefined) return undefined;
-  const jobs = new Jobs();
-  try {
-    return { pcm: (await jobs.decodeFile(recording)).pcm, text };
-  } finally {
-    await jobs.close();
-  }
+  return { pcm: (await decodeOne(recording)).pcm, text };
 }
 
 async function verifyOne(model: ChosenModel, options: VerifyOptions, recording: Recording | undefined): Promise<void> {
@@ -95,7 +72,7 @@ async function trialOf(
   { device }: VerifyOptions,
   recording: Recording | undefined,
 ): Promise<Trial | undefined> {
-  if (findFamily(model.entry.family) === undefined) return undefined;
+  if (!hasFamily(model.entry.family)) return undefined;
   return tryModel(model, openCatalogue().settings, { device, recording });
 }
 

@@ -1,23 +1,8 @@
 import { Command } from "commander";
-import { SyrinxError } from "../../base/errors.js";
-import { loadConfig, moduleUrls } from "../../config/index.js";
-import {
-  type Catalogue,
-  type CatalogueSettings,
-  type ChosenModel,
-  catalogueSettings,
-  loadCatalogue,
-  ModelCache,
-  modelId,
-  type PulledModel,
-  pullModel,
-} from "../../models/catalogue/index.js";
-import { CATALOGUE_TASKS } from "../../models/catalogue/schema.js";
-import { importModules } from "../../runtime/modules.js";
-import { EXIT } from "../exit.js";
-import { infoText, listText, megabytes, reportOf } from "../models-view.js";
-import { PullBars } from "../pull-bars.js";
-import { verifyCommand } from "./models-verify.js";
+import { CATALOGUE_TASKS } from "../../models/catalogue/tasks.js";
+import type { JsonOption, ListOptions, PathOptions } from "./models-list.js";
+import type { PullCommandOptions } from "./models-pull.js";
+import type { VerifyOptions } from "./models-verify.js";
 
 export function addModels(program: Command): void {
   const models = program
@@ -33,16 +18,6 @@ export function addModels(program: Command): void {
   }
 }
 
-/** The catalogue and the cache that the environment names. */
-export function openCatalogue(): { catalogue: Catalogue; cache: ModelCache; settings: CatalogueSettings } {
-  const settings = catalogueSettings(process.env);
-  return { settings, catalogue: loadCatalogue(settings.catalogueFile), cache: new ModelCache(settings.cacheFolder) };
-}
-
-interface JsonOption {
-  readonly json?: boolean;
-}
-
 function listCommand(): Command {
   return new Command("list")
     .summary("list the catalogue")
@@ -51,26 +26,7 @@ function listCommand(): Command {
     .option("--cached", "only models that are here")
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExamples:\n  syrinx models list --task stt\n  syrinx models list --cached --json\n")
-    .action(list);
-}
-
-function list(options: JsonOption & { readonly task?: string; readonly cached?: boolean }): void {
-  const { task } = options;
-  if (task !== undefined && !CATALOGUE_TASKS.some((known) => known === task)) {
-    throw new SyrinxError("CLI_OPTION_INVALID", {
-      option: "--task",
-      value: task,
-      expected: CATALOGUE_TASKS.join(", "),
-    });
-  }
-  const { catalogue, cache } = openCatalogue();
-  const reports = catalogue
-    .list()
-    .filter((entry) => task === undefined || entry.task === task)
-    .map((entry) => reportOf(entry, cache))
-    .filter(({ variants }) => options.cached !== true || variants.some(({ state }) => state !== "absent"));
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ cache: cache.folder, models: reports })}\n`);
-  else process.stdout.write(listText(reports));
+    .action(async (options: ListOptions) => (await import("./models-list.js")).list(options));
 }
 
 function infoCommand(): Command {
@@ -82,13 +38,7 @@ function infoCommand(): Command {
     .argument("<name>", "model of the catalogue")
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExamples:\n  syrinx models info silero-vad\n")
-    .action((name: string, options: JsonOption) => {
-      const { catalogue, cache } = openCatalogue();
-      const { entry } = catalogue.choose(name);
-      const report = reportOf(entry, cache);
-      if (options.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
-      else process.stdout.write(infoText(report, entry.licenceNote));
-    });
+    .action(async (name: string, options: JsonOption) => (await import("./models-list.js")).info(name, options));
 }
 
 function pathCommand(): Command {
@@ -99,13 +49,9 @@ function pathCommand(): Command {
     .option("--device <device>", "choose the precision for a device", "auto")
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExamples:\n  syrinx models path\n  ls $(syrinx models path silero-vad)\n")
-    .action((name: string | undefined, options: JsonOption & { readonly device: string }) => {
-      const { catalogue, cache } = openCatalogue();
-      const model = name === undefined ? undefined : catalogue.choose(name, options.device);
-      const path = model === undefined ? cache.folder : cache.modelFolder(model);
-      const state = model === undefined ? {} : { id: modelId(model), state: cache.state(model) };
-      process.stdout.write(options.json === true ? `${JSON.stringify({ path, ...state })}\n` : `${path}\n`);
-    });
+    .action(async (name: string | undefined, options: PathOptions) =>
+      (await import("./models-list.js")).path(name, options),
+    );
 }
 
 function pullCommand(): Command {
@@ -121,77 +67,27 @@ function pullCommand(): Command {
       "after",
       "\nExamples:\n  syrinx models pull silero-vad firered-vad\n  syrinx models pull kokoro-82m@fp16\n  syrinx models pull --config my-agent.yaml\n",
     )
-    .action(pull);
+    .action(async (names: readonly string[], options: PullCommandOptions) =>
+      (await import("./models-pull.js")).pull(names, options),
+    );
 }
 
-interface PullCommandOptions extends JsonOption {
-  readonly config?: string;
-  readonly device: string;
-  readonly force?: boolean;
-}
-
-async function pull(names: readonly string[], options: PullCommandOptions): Promise<void> {
-  if (names.length === 0 && options.config === undefined) {
-    throw new SyrinxError("CLI_OPTION_INVALID", {
-      option: "[name...]",
-      value: "empty",
-      expected: "a model, or --config",
-    });
-  }
-  const { catalogue, settings } = openCatalogue();
-  const ids = [...names, ...(options.config === undefined ? [] : await modelsOf(options.config))];
-  const models = [...new Set(ids)].map((id) => catalogue.choose(id, options.device));
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  process.once("SIGINT", interrupt);
-  try {
-    for (const model of models) await pullOne(model, settings, options, stop.signal);
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    process.stderr.write("stopped; what has come is kept for the next pull\n");
-    process.exitCode = EXIT.interrupted;
-  } finally {
-    process.off("SIGINT", interrupt);
-  }
-}
-
-/** What the graphs of a configuration run. */
-async function modelsOf(config: string): Promise<string[]> {
-  await importModules(moduleUrls(config));
-  const { plan } = loadConfig(config, { pull: "missing" });
-  const used = new Set(plan.nodes.map((node) => node.model));
-  return plan.models.flatMap(({ name, catalogue }) => (catalogue !== undefined && used.has(name) ? [catalogue] : []));
-}
-
-async function pullOne(
-  model: ChosenModel,
-  settings: CatalogueSettings,
-  options: PullCommandOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const bars = new PullBars(options.json !== true);
-  let pulled: PulledModel;
-  try {
-    pulled = await pullModel(model, { settings, force: options.force, signal, onBytes: bars.show });
-  } finally {
-    bars.stop();
-  }
-  const report = { id: modelId(model), licence: model.entry.licence, licenceNote: model.entry.licenceNote, ...pulled };
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ type: "pulled", ...report })}\n`);
-  else process.stdout.write(pulledText(report));
-}
-
-function pulledText(
-  pulled: PulledModel & { readonly id: string; licence: string; licenceNote: string | undefined },
-): string {
-  const { id, folder, files, licence, licenceNote } = pulled;
-  const fetched = files.filter(({ isFetched }) => isFetched);
-  const bytes = fetched.reduce((sum, file) => sum + file.bytes, 0);
-  const what =
-    fetched.length === 0 ? "is here" : `fetched ${fetched.length} of ${files.length} files, ${megabytes(bytes)}`;
-  const firstUses = files
-    .filter(({ isFirstUse }) => isFirstUse)
-    .map(({ path, sha256 }) => `  nobody knew its digest; recorded on this first pull: ${path} sha256 ${sha256}\n`);
-  const terms = licenceNote === undefined ? licence : `${licence}: ${licenceNote}`;
-  return `${id}: ${what}\n  in ${folder}\n  licence ${terms}\n${firstUses.join("")}`;
+function verifyCommand(): Command {
+  return new Command("verify")
+    .summary("check models that are here, and try them")
+    .description(
+      "Hashes a model's files and runs it: a recogniser on recordings (word error rate), a detector on requests and the pauses around them, a voice on a sentence that the starter recogniser writes down.",
+    )
+    .argument("[name]", "model of the catalogue, as NAME or NAME@PRECISION (default: every one that is here)")
+    .option("--recording <file>", "try it on a recording of yours")
+    .option("--text <text>", "what is said in the recording")
+    .option("--device <device>", "where it runs", "auto")
+    .option("--json", "print one line of JSON for each model")
+    .addHelpText(
+      "after",
+      '\nExamples:\n  syrinx models verify\n  syrinx models verify starter-en --recording call.wav --text "what was said"\n',
+    )
+    .action(async (name: string | undefined, options: VerifyOptions) =>
+      (await import("./models-verify.js")).verify(name, options),
+    );
 }

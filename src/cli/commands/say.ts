@@ -4,7 +4,6 @@ import type { Command } from "commander";
 import { encodeWav } from "../../audio/wav.js";
 import { SyrinxError } from "../../base/errors.js";
 import type { Plan } from "../../config/plan.js";
-import { createRuntime } from "../../runtime/runtime.js";
 import { collectReply } from "../collect.js";
 
 export function addSay(program: Command): void {
@@ -42,6 +41,7 @@ async function say(text: string, options: SayOptions): Promise<void> {
   if (text.trim() === "")
     throw new SyrinxError("CLI_OPTION_INVALID", { option: "<text>", value: text, expected: "some text" });
   const { config, voice, speed } = options;
+  const { createRuntime } = await import("../../runtime/runtime.js");
   const runtime = await createRuntime(config ?? builtIn(voice), { logLevel: "error", admission: "off" });
   try {
     const { graph, node } = speakingNode(runtime.plan, options.graph);

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { SyrinxError } from "../../base/errors.js";
-import { PULL_POLICIES, type PullPolicy } from "../../config/index.js";
-import { createRuntime, type RuntimeImpl } from "../../runtime/runtime.js";
-import { type RunningServer, startServer } from "../../transport/server.js";
+import { PULL_POLICIES, type PullPolicy } from "../../config/pull-policy.js";
+import type { RuntimeImpl } from "../../runtime/runtime.js";
+import type { RunningServer } from "../../transport/server.js";
 import { shippedConfig } from "../options.js";
 
 /** From the first signal to the end of the process, models running or not. */
@@ -38,7 +38,11 @@ interface ServeOptions {
 async function serve(config: string, options: ServeOptions): Promise<void> {
   // From the beginning: in a container, a first process that has no handler does not even hear SIGTERM.
   const stop = new StopSignal();
-  const runtime = await createRuntime(config, options.pull === undefined ? {} : { pull: options.pull });
+  const { createRuntime } = await import("../../runtime/runtime.js");
+  const [runtime, { startServer }] = await Promise.all([
+    createRuntime(config, options.pull === undefined ? {} : { pull: options.pull }),
+    import("../../transport/server.js"),
+  ]);
   if (stop.isRequested) return runtime.drain();
   const overrides = {
     ...(options.port === undefined ? {} : { port: options.port }),

@@ -4,11 +4,9 @@ import type { Command } from "commander";
 import { encodeWav } from "../../audio/wav.js";
 import { SyrinxError } from "../../base/errors.js";
 import { FRAME_SAMPLES, GRAPH_RATE_HZ } from "../../base/units.js";
-import { connect } from "../../client/index.js";
 import type { AudioEvent, CallEvent } from "../../frames/events.js";
-import { Jobs } from "../../runtime/jobs.js";
-import { createRuntime } from "../../runtime/runtime.js";
 import { joinAudio } from "../collect.js";
+import { decodeOne } from "../decode-one.js";
 import { graphWith, shippedConfig } from "../options.js";
 import { recordingThenSilence, sendPaced } from "../pace.js";
 import { jsonView, type TalkView, terminalView } from "../talk-view.js";
@@ -57,8 +55,7 @@ export interface Line {
 }
 
 async function talk(file: string, options: TalkOptions): Promise<void> {
-  const jobs = new Jobs();
-  const { pcm } = await jobs.decodeFile(file).finally(() => jobs.close());
+  const { pcm } = await decodeOne(file);
   const view = options.json === true ? jsonView((line) => process.stdout.write(line)) : terminalView(process.stdout);
   if (options.url !== undefined) {
     const apiKey = options.apiKey ?? process.env.SYRINX_API_KEY;
@@ -66,6 +63,7 @@ async function talk(file: string, options: TalkOptions): Promise<void> {
     await finish(await converse(line, pcm, view), options.output, view);
     return;
   }
+  const { createRuntime } = await import("../../runtime/runtime.js");
   const runtime = await createRuntime(options.config, { logLevel: "error", admission: "off" });
   try {
     const graph = options.graph ?? graphWith(runtime.plan, "agent") ?? runtime.plan.graphs[0]!.name;
@@ -91,6 +89,7 @@ export async function dial(url: string, graph: string | undefined, apiKey: strin
     const expected = "an address such as ws://127.0.0.1:8080";
     throw new SyrinxError("CLI_OPTION_INVALID", { option: "--url", value: url, expected });
   }
+  const { connect } = await import("../../client/index.js");
   const client = await connect(url, {
     rate: GRAPH_RATE_HZ,
     ...(graph === undefined ? {} : { graph }),

@@ -1,13 +1,13 @@
 import { writeFile } from "node:fs/promises";
-import { SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { SyrinxError } from "../../base/errors.js";
 import { toSrt, toVtt } from "../../base/subtitles.js";
 import { GRAPH_RATE_HZ } from "../../base/units.js";
 import type { TranscriptEvent } from "../../frames/events.js";
 import type { Call } from "../../runtime/api.js";
-import { Jobs } from "../../runtime/jobs.js";
-import { createRuntime, type RuntimeImpl } from "../../runtime/runtime.js";
+import type { RuntimeImpl } from "../../runtime/runtime.js";
+import { expectFiles } from "../decode-one.js";
 import { graphWith, shippedConfig } from "../options.js";
 
 /** Shorter files are done before a progress bar could be read. */
@@ -51,6 +51,11 @@ async function transcribe(files: readonly string[], options: TranscribeOptions):
       expected: "a single input file",
     });
   }
+  await expectFiles(files);
+  const [{ Jobs }, { createRuntime }] = await Promise.all([
+    import("../../runtime/jobs.js"),
+    import("../../runtime/runtime.js"),
+  ]);
   const jobs = new Jobs();
   const runtime = await createRuntime(options.config, { logLevel: "error", admission: "off" });
   try {
@@ -75,9 +80,7 @@ export async function recognise(runtime: RuntimeImpl, graph: string, pcm: Int16A
   const call = await runtime.open(graph);
   const durationMs = (pcm.length * 1000) / GRAPH_RATE_HZ;
   const isShown = process.stderr.isTTY === true && durationMs >= PROGRESS_MS_MIN;
-  const bar = isShown
-    ? new SingleBar({ format: "{bar} {percentage}% of {total} s, {eta_formatted} left", stream: process.stderr })
-    : undefined;
+  const bar = isShown ? await progressBar() : undefined;
   bar?.start(Math.round(durationMs / 1000), 0);
   try {
     const step = (AHEAD_MS * GRAPH_RATE_HZ) / 1000;
@@ -95,6 +98,11 @@ export async function recognise(runtime: RuntimeImpl, graph: string, pcm: Int16A
     if (!call.isClosed) call.abort();
   }
   return finals;
+}
+
+async function progressBar(): Promise<SingleBar> {
+  const { SingleBar } = await import("cli-progress");
+  return new SingleBar({ format: "{bar} {percentage}% of {total} s, {eta_formatted} left", stream: process.stderr });
 }
 
 async function readUntil(

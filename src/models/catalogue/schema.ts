@@ -3,6 +3,7 @@
  * must hash to, under which licence they are, and how a `models:` entry of the configuration is made of them.
  */
 import { z } from "zod";
+import { CATALOGUE_TASKS } from "./tasks.js";
 
 /** Names make folders of the cache: no dots at the front, no separators. */
 const NAME = /^[a-z0-9][a-z0-9.-]*$/;
@@ -10,7 +11,6 @@ const NAME = /^[a-z0-9][a-z0-9.-]*$/;
 const REMOTE_PATH = /^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-export const CATALOGUE_TASKS = ["vad", "turn", "stt", "tts", "denoise"] as const;
 export const PRECISIONS = ["fp32", "fp16", "int8"] as const;
 export type Precision = (typeof PRECISIONS)[number];
 

@@ -9,10 +9,9 @@ import { SyrinxError } from "../../base/errors.js";
 import { packageRoot } from "../../base/package-root.js";
 import { GRAPH_RATE_HZ, msToSamples } from "../../base/units.js";
 import { errorPercent, sumOf, textErrors } from "../../base/word-errors.js";
-import { findFamily } from "../all-families.js";
 import type { FamilyContext, Model, SttModel, TtsModel, VadModel } from "../family.js";
 import { fliteFamily } from "../flite/index.js";
-import type { AnyFamily } from "../registry.js";
+import { type AnyFamily, loadFamily } from "../registry.js";
 import { starterCtcFamily } from "../starter-ctc/index.js";
 import { ModelCache } from "./cache.js";
 import type { ChosenModel } from "./catalogue.js";
@@ -69,7 +68,7 @@ export async function tryModel(
   options: TrialOptions,
 ): Promise<Trial> {
   const { name, family: familyName, trialText } = chosen.entry;
-  const family = findFamily(familyName);
+  const family = await loadFamily(familyName);
   if (family === undefined) throw new SyrinxError("MODEL_NOT_IN_BUILD", { family: familyName, name });
   const cache = new ModelCache(settings.cacheFolder);
   cache.require(chosen);

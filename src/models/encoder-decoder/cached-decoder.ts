@@ -5,8 +5,8 @@
  */
 import { assert } from "../../base/assert.js";
 import type { OnnxTensor, OnnxTensors } from "../../gpu/batch-buffers.js";
-import { emptyTensor, floatsOf, integerTensor, keepRows } from "../../gpu/tensors.js";
-import type { DecoderFile, DecoderForm } from "./form.js";
+import { floatsOf, integerTensor, keepRows, zeroFloats } from "../../gpu/tensors.js";
+import type { Carried, DecoderFile, DecoderForm } from "./form.js";
 
 /** What the encoder says about a batch, under the names of the decoder's inputs. */
 export type Heard = Readonly<Record<string, { readonly tensor: OnnxTensor; readonly batchAxis: number }>>;
@@ -55,14 +55,16 @@ export class CachedDecoder {
       tokens.every(({ length }) => length === width),
       "rows of a batch have equally many tokens",
     );
+    const tokensBefore = this.#tokenCount;
     this.#tokenCount += width;
     const ids = integerTensor(file.tokens.type, tokens.flat(), [this.#rows, width]);
-    const extras = form.extras({ isFirst, tokenCount: this.#tokenCount });
+    const extras = form.extras({ isFirst, tokenCount: this.#tokenCount, tokensBefore });
     const feeds = { [file.tokens.name]: ids, ...this.#heardFor(file), ...this.#carriedIn(isFirst), ...extras };
     const wanted = isLast ? [] : form.carried.filter(({ isFixed }) => isFirst || !isFixed);
     const watched = isLast ? [] : (form.watched ?? []);
-    const outputs = await file.model.run(feeds, [file.logits, ...wanted.map(({ output }) => output), ...watched]);
-    for (const { input, output } of wanted) this.#cache.set(input, outputs[output]!);
+    const outputOf = ({ output, firstOutput }: Carried) => (isFirst ? (firstOutput ?? output) : output);
+    const outputs = await file.model.run(feeds, [file.logits, ...wanted.map(outputOf), ...watched]);
+    for (const carried of wanted) this.#cache.set(carried.input, outputs[outputOf(carried)]!);
     const logits = outputs[file.logits]!;
     return {
       data: floatsOf(logits),
@@ -85,20 +87,20 @@ export class CachedDecoder {
     this.#rows = rows.length;
   }
 
-  #heardFor({ model }: DecoderFile): OnnxTensors {
+  #heardFor({ model, heard: names }: DecoderFile): OnnxTensors {
     const feeds: OnnxTensors = {};
-    for (const { name } of model.inputs) {
-      const heard = this.#heard.get(name);
-      if (heard !== undefined) feeds[name] = heard.tensor;
+    for (const [name, { tensor }] of this.#heard) {
+      const input = names?.[name] ?? name;
+      if (model.inputs.some((declared) => declared.name === input)) feeds[input] = tensor;
     }
     return feeds;
   }
 
   #carriedIn(isFirst: boolean): OnnxTensors {
     const feeds: OnnxTensors = {};
-    for (const { input, empty } of this.#form.carried) {
+    for (const { input, first } of this.#form.carried) {
       if (!isFirst) feeds[input] = this.#cache.get(input)!;
-      else if (empty !== undefined) feeds[input] = emptyTensor(empty.type, empty.dims(this.#rows));
+      else if (first !== undefined) feeds[input] = zeroFloats(first.type, first.dims(this.#rows));
     }
     return feeds;
   }

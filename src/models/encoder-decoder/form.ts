@@ -11,17 +11,19 @@ import { SyrinxError } from "../../base/errors.js";
 import type { OnnxTensors } from "../../gpu/batch-buffers.js";
 import { type DeclaredTensor, type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { boolTensor, type FloatType, type IntegerType, isFloatType, isIntegerType } from "../../gpu/tensors.js";
+import { boolTensor, type FloatType, type IntegerType, integerTypeOf, isFloatType } from "../../gpu/tensors.js";
 
 /** An output that is an input of the next step. */
 export interface Carried {
   readonly input: string;
   readonly output: string;
+  /** What the first file calls the output, if not the same. */
+  readonly firstOutput?: string;
   readonly batchAxis: number;
   /** What the encoder heard: the first step says it, and all later ones are given the same. */
   readonly isFixed: boolean;
-  /** What the first step is given, if its file has the input: nothing, in these dimensions for so many rows. */
-  readonly empty?: { readonly type: FloatType; dims(rows: number): readonly number[] };
+  /** What the first step is given, if its file has the input: zeros, in these dimensions for so many rows; mostly none. */
+  readonly first?: { readonly type: FloatType; dims(rows: number): readonly number[] };
 }
 
 /** What a step's further inputs may depend on. */
@@ -29,12 +31,16 @@ export interface StepState {
   readonly isFirst: boolean;
   /** Tokens of a row, those of this step included. */
   readonly tokenCount: number;
+  /** Those of the steps before. */
+  readonly tokensBefore: number;
 }
 
 export interface DecoderFile {
   readonly model: OnnxModel;
   readonly tokens: { readonly name: string; readonly type: IntegerType };
   readonly logits: string;
+  /** What the file calls inputs of what the encoder heard, if not as they are known. */
+  readonly heard?: Readonly<Record<string, string>>;
 }
 
 export interface DecoderForm {
@@ -64,7 +70,7 @@ export function mergedForm(model: OnnxModel, family: string): DecoderForm {
   return {
     first: file,
     later: file,
-    carried: pasts.map((past) => ({ ...carriedOf(past), empty: emptyOf(past, model.path, family) })),
+    carried: pasts.map((past) => ({ ...carriedOf(past), first: emptyOf(past, model.path, family) })),
     batchMax: Number.POSITIVE_INFINITY,
     extras: ({ isFirst }): OnnxTensors => (hasBranch ? { use_cache_branch: boolTensor(!isFirst, [1]) } : {}),
   };
@@ -91,8 +97,10 @@ export function twoFileForm(first: OnnxModel, later: OnnxModel, family: string):
 }
 
 function fileOf(model: OnnxModel): DecoderFile {
-  return { model, tokens: { name: "input_ids", type: integerTypeOf(model, "input_ids") }, logits: "logits" };
+  return { model, tokens: { name: "input_ids", type: integerTypeOf(inputOf(model, "input_ids")) }, logits: "logits" };
 }
+
+const inputOf = ({ inputs }: OnnxModel, input: string) => inputs.find(({ name }) => name === input);
 
 function keyValues(model: OnnxModel): DeclaredTensor[] {
   return model.inputs.filter(({ name }) => KEY_VALUE.test(name));
@@ -104,19 +112,13 @@ function carriedOf({ name }: DeclaredTensor): Carried {
   return { input: name, output: presentOf(name), batchAxis: 0, isFixed: KEY_VALUE.exec(name)?.[1] === "encoder" };
 }
 
-function emptyOf({ name, type, dims }: DeclaredTensor, path: string, family: string): Carried["empty"] {
+function emptyOf({ name, type, dims }: DeclaredTensor, path: string, family: string): Carried["first"] {
   const [, heads, , size] = dims;
   if (typeof heads !== "number" || typeof size !== "number" || !isFloatType(type)) {
     const difference = `input ${name}: expected fixed numbers of heads and of values in each, found free ones`;
     throw new SyrinxError("MODEL_TENSORS_MISMATCH", { path, family, difference });
   }
   return { type, dims: (rows) => [rows, heads, 0, size] };
-}
-
-/** An input's integer type as declared; int64, so that the difference is told, if it has none. */
-export function integerTypeOf(model: OnnxModel, input: string): IntegerType {
-  const type = model.inputs.find(({ name }) => name === input)?.type ?? "";
-  return isIntegerType(type) ? type : "int64";
 }
 
 /** A tensor's float type as declared; float32, so that the difference is told, if it has none. */
@@ -126,7 +128,7 @@ export function floatTypeOf(tensors: readonly DeclaredTensor[], name: string): F
 }
 
 function expectedTokens(model: OnnxModel, count: string | null = "tokens"): ExpectedTensor {
-  return { name: "input_ids", type: integerTypeOf(model, "input_ids"), dims: ["batch", count] };
+  return { name: "input_ids", type: integerTypeOf(inputOf(model, "input_ids")), dims: ["batch", count] };
 }
 
 function expectedLogits(model: OnnxModel): ExpectedTensor {

@@ -21,7 +21,7 @@ import {
   type SttStream,
 } from "../family.js";
 import { folderOption, precisionOption } from "../model-folder.js";
-import { readMoonshineTokenizer } from "../moonshine.js";
+import { readMoonshineTokenizer } from "../moonshine/index.js";
 import { NOTHING_HEARD } from "../segment-stt.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import { Hearing } from "./hearing.js";

@@ -16,8 +16,8 @@ import { SyrinxError } from "../../base/errors.js";
 import type { OnnxTensors } from "../../gpu/batch-buffers.js";
 import { type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { floatTensor, integerTensor } from "../../gpu/tensors.js";
-import { type DecoderForm, integerTypeOf } from "../encoder-decoder/form.js";
+import { floatTensor, integerTensor, integerTypeOf } from "../../gpu/tensors.js";
+import type { DecoderForm } from "../encoder-decoder/form.js";
 import { opening } from "../encoder-decoder/open.js";
 import type { FamilyContext } from "../family.js";
 import { exists, findOnnxFile, type Precision, readJson } from "../model-folder.js";
@@ -152,7 +152,7 @@ function decoderForm(
   keyValue: (name: string) => ExpectedTensor,
   family: string,
 ): DecoderForm {
-  const type = integerTypeOf(model, "token");
+  const type = integerTypeOf(model.inputs.find(({ name }) => name === "token"));
   const inputs = ["k_self", "v_self", "out_k_cross", "out_v_cross"].map(keyValue);
   expectTensors(model, family, {
     inputs: [{ name: "token", type, dims: [1, null] }, ...inputs],
@@ -171,7 +171,7 @@ function decoderForm(
       output: `out_${input}`,
       batchAxis: 1,
       isFixed: false,
-      empty,
+      first: empty,
     })),
     batchMax: 1,
     extras: () => ({}),

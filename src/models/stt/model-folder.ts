@@ -146,11 +146,6 @@ export function fixedDim(tensor: DeclaredTensor | undefined, axis: number): numb
   return typeof dim === "number" ? dim : undefined;
 }
 
-/** int64 or int32, as a file declares an integer input; int64 if it declares something else, which a check will tell. */
-export function integerTypeOf(tensor: DeclaredTensor | undefined): "int32" | "int64" {
-  return tensor?.type === "int32" ? "int32" : "int64";
-}
-
 /** Runs a model for the first time. Throws MODEL_FILE_INVALID with ONNX Runtime's reason if it cannot. */
 export async function firstRun<Result>(model: OnnxModel, run: () => Promise<Result>): Promise<Result> {
   try {

@@ -8,7 +8,8 @@ import { type DeclaredTensor, type ExpectedTensor, expectTensors } from "../../g
 import { metadataCount } from "../../gpu/onnx-metadata.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
 import { type RowTensor, RowTensors } from "../../gpu/row-tensors.js";
-import { firstRun, fixedDim, inputOf, integerTypeOf, type ModelFolder } from "./model-folder.js";
+import { integerTypeOf } from "../../gpu/tensors.js";
+import { firstRun, fixedDim, inputOf, type ModelFolder } from "./model-folder.js";
 import type { NemoFacts } from "./nemo-facts.js";
 import type { TokenTable } from "./token-table.js";
 import type { TokenDecoder } from "./transcriber.js";

@@ -6,12 +6,12 @@
 import { assert } from "../../base/assert.js";
 import { expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { floatsOf, floatTensor, integersOf, integerTensor } from "../../gpu/row-tensors.js";
-import { int64Tensor } from "../../gpu/tensors.js";
+import { floatsOf, integersOf } from "../../gpu/row-tensors.js";
+import { float32Tensor, int64Tensor, integerTensor, integerTypeOf } from "../../gpu/tensors.js";
 import type { TrialShape } from "../../gpu/trial.js";
 import { normalisePerFeature } from "../front-ends/nemo-mel.js";
 import { type SegmentStream, shareOutFrames } from "./encoded-stream.js";
-import { firstRun, fixedDim, inputOf, integerTypeOf } from "./model-folder.js";
+import { firstRun, fixedDim, inputOf } from "./model-folder.js";
 import type { NemoFacts } from "./nemo-facts.js";
 import type { Transcriber } from "./transcriber.js";
 
@@ -90,7 +90,7 @@ export class SegmentEncoder {
     }
     const lengths = segments.map(({ count }) => count);
     const outputs = await this.#model.run({
-      audio_signal: floatTensor(signal, [segments.length, melBins, frames]),
+      audio_signal: float32Tensor(signal, [segments.length, melBins, frames]),
       length: integerTensor(integerTypeOf(inputOf(this.#model, "length")), lengths, [segments.length]),
     });
     const { data, dims } = floatsOf(outputs, this.#output.name);

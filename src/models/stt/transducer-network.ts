@@ -5,7 +5,8 @@
 import { assert } from "../../base/assert.js";
 import type { OnnxTensors } from "../../gpu/batch-buffers.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import { floatsOf, floatTensor, integerTensor, type Rows, type RowTensors } from "../../gpu/row-tensors.js";
+import { floatsOf, type Rows, type RowTensors } from "../../gpu/row-tensors.js";
+import { float32Tensor, type IntegerType, integerTensor } from "../../gpu/tensors.js";
 
 /** What is remembered of one stream's tokens. Only the network that made it looks inside. */
 export interface PredictorRow {
@@ -31,15 +32,34 @@ export interface TransducerNetwork {
   commit(row: PredictorRow, token: number): void;
 }
 
-type IntegerType = "int32" | "int64";
-
-/** Names and types in a file, as found there. */
-export interface FusedNames {
-  readonly frames: string;
+/** A recurrent predictor's inputs, and their types, as found in its file. */
+export interface TargetNames {
   readonly targets: string;
   readonly targetLength: string | undefined;
   readonly targetType: IntegerType;
   readonly lengthType: IntegerType;
+}
+
+/** Runs a file with a recurrent predictor on the last token of each row; `next` is the state behind it. */
+async function runRecurrent(
+  { model, states, names }: { model: OnnxModel; states: RowTensors; names: TargetNames },
+  rows: readonly PredictorRow[],
+  frames: OnnxTensors = {},
+): Promise<OnnxTensors> {
+  const { targets, targetLength, targetType, lengthType } = names;
+  const feeds = { ...states.gather(rows.map(({ state }) => state)), ...frames };
+  const last = rows.map(({ context }) => context[0]!);
+  feeds[targets] = integerTensor(targetType, last, [rows.length, 1]);
+  if (targetLength !== undefined) feeds[targetLength] = lengths(lengthType, rows.length);
+  const outputs = await model.run(feeds);
+  const next = rows.map(() => states.create());
+  states.scatter(outputs, next);
+  for (const [index, row] of rows.entries()) row.next = next[index];
+  return outputs;
+}
+
+export interface FusedNames extends TargetNames {
+  readonly frames: string;
   readonly logits: string;
 }
 
@@ -63,23 +83,14 @@ export class FusedNetwork implements TransducerNetwork {
   }
 
   async step(batch: readonly JointInput[]): Promise<Float32Array> {
-    const { frames, targets, targetLength, targetType, lengthType, logits } = this.#names;
-    const feeds = this.#states.gather(batch.map(({ row }) => row.state));
-    feeds[frames] = stacked(
+    const { frames, logits } = this.#names;
+    const heard = stacked(
       batch.map(({ frame }) => frame),
       3,
     );
-    feeds[targets] = integerTensor(
-      targetType,
-      batch.map(({ row }) => row.context[0]!),
-      [batch.length, 1],
-    );
-    if (targetLength !== undefined) feeds[targetLength] = lengths(lengthType, batch.length);
-    const outputs = await this.#model.run(feeds);
-    const next = batch.map(() => this.#states.create());
-    this.#states.scatter(outputs, next);
-    for (const [index, { row }] of batch.entries()) row.next = next[index];
-    return floatsOf(outputs, logits).data;
+    const parts = { model: this.#model, states: this.#states, names: this.#names };
+    const rows = batch.map(({ row }) => row);
+    return floatsOf(await runRecurrent(parts, rows, { [frames]: heard }), logits).data;
   }
 
   commit(row: PredictorRow, token: number): void {
@@ -144,11 +155,7 @@ export class SplitNetwork implements TransducerNetwork {
   }
 }
 
-export interface RecurrentNames {
-  readonly targets: string;
-  readonly targetLength: string | undefined;
-  readonly targetType: IntegerType;
-  readonly lengthType: IntegerType;
+export interface RecurrentNames extends TargetNames {
   readonly output: string;
 }
 
@@ -171,19 +178,8 @@ export class RecurrentPredictor implements Predictor {
   }
 
   async run(rows: readonly PredictorRow[]): Promise<void> {
-    const { targets, targetLength, targetType, lengthType, output } = this.#names;
-    const feeds = this.#states.gather(rows.map(({ state }) => state));
-    feeds[targets] = integerTensor(
-      targetType,
-      rows.map(({ context }) => context[0]!),
-      [rows.length, 1],
-    );
-    if (targetLength !== undefined) feeds[targetLength] = lengths(lengthType, rows.length);
-    const outputs = await this.#model.run(feeds);
-    const next = rows.map(() => this.#states.create());
-    this.#states.scatter(outputs, next);
-    shareOut(floatsOf(outputs, output).data, rows);
-    for (const [index, row] of rows.entries()) row.next = next[index];
+    const parts = { model: this.#model, states: this.#states, names: this.#names };
+    shareOut(floatsOf(await runRecurrent(parts, rows), this.#names.output).data, rows);
   }
 }
 
@@ -226,7 +222,7 @@ function stacked(rows: readonly Float32Array[], rank: 2 | 3) {
   const width = rows[0]!.length;
   const data = new Float32Array(rows.length * width);
   for (const [index, row] of rows.entries()) data.set(row, index * width);
-  return floatTensor(data, rank === 3 ? [rows.length, width, 1] : [rows.length, width]);
+  return float32Tensor(data, rank === 3 ? [rows.length, width, 1] : [rows.length, width]);
 }
 
 function shareOut(data: Float32Array, rows: readonly PredictorRow[]): void {

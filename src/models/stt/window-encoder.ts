@@ -4,17 +4,10 @@
  */
 import { type DeclaredTensors, type ExpectedTensor, expectTensors } from "../../gpu/expect-tensors.js";
 import type { OnnxModel } from "../../gpu/onnx-model.js";
-import {
-  floatsOf,
-  floatTensor,
-  integersOf,
-  integerTensor,
-  type Rows,
-  type RowTensor,
-  RowTensors,
-} from "../../gpu/row-tensors.js";
+import { floatsOf, integersOf, type Rows, type RowTensor, RowTensors } from "../../gpu/row-tensors.js";
+import { float32Tensor, integerTensor, integerTypeOf } from "../../gpu/tensors.js";
 import { shareOutFrames, type WindowStream, type Windows } from "./encoded-stream.js";
-import { firstRun, fixedDim, inputOf, integerTypeOf } from "./model-folder.js";
+import { firstRun, fixedDim, inputOf } from "./model-folder.js";
 import type { Transcriber } from "./transcriber.js";
 
 export interface WindowLayout {
@@ -98,7 +91,7 @@ export class WindowEncoder {
     const { frames } = this.windows;
     const feeds = this.#caches.gather(caches);
     const data = this.#memory.subarray(0, caches.length * this.#window.length);
-    feeds[input] = floatTensor(data, [caches.length, ...(isTimeLast ? [bins, frames] : [frames, bins])]);
+    feeds[input] = float32Tensor(data, [caches.length, ...(isTimeLast ? [bins, frames] : [frames, bins])]);
     if (length !== undefined) {
       const type = integerTypeOf(inputOf(this.#model, length));
       feeds[length] = integerTensor(type, new Array<number>(caches.length).fill(frames), [caches.length]);

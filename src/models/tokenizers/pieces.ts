@@ -1,7 +1,7 @@
 /**
  * Vocabularies that are plain lists of pieces, as SentencePiece's are published for recognisers:
  *
- * - `tokens.txt`: lines of a piece, a space and an id. Whisper's have pieces in base64.
+ * - `tokens.txt`: lines of a piece, a space and an id. Whisper's have pieces in base64, and mean them as they are.
  * - `tokenizer.bin` of Moonshine: for each piece its length in bytes (one byte below 128, otherwise two: the first less
  *   128, plus 128 times the second), then the bytes (github.com/moonshine-ai/moonshine, core/bin-tokenizer).
  *
@@ -17,13 +17,18 @@ const SPACE = Buffer.from("▁");
 export class Pieces implements Tokenizer {
   readonly #pieces: readonly (Uint8Array | undefined)[];
   readonly #ids: ReadonlyMap<string, number>;
+  readonly #isLiteral: boolean;
 
-  /** @param pieces by id; undefined where there is none. */
-  constructor(pieces: readonly (Uint8Array | undefined)[]) {
+  /**
+   * @param pieces by id; undefined where there is none.
+   * @param isLiteral pieces are the bytes of the text, spaces at its ends too.
+   */
+  constructor(pieces: readonly (Uint8Array | undefined)[], isLiteral = false) {
     this.#ids = new Map(
       pieces.flatMap((piece, id) => (piece === undefined ? [] : [[Buffer.from(piece).toString(), id]])),
     );
-    this.#pieces = pieces.map((piece) => piece && textBytes(piece));
+    this.#isLiteral = isLiteral;
+    this.#pieces = isLiteral ? pieces : pieces.map((piece) => piece && textBytes(piece));
   }
 
   get size(): number {
@@ -32,7 +37,8 @@ export class Pieces implements Tokenizer {
 
   decode(ids: readonly number[]): string {
     const bytes = Buffer.concat(ids.flatMap((id) => this.#pieces[id] ?? []));
-    return bytes.toString("utf8").trim();
+    const text = bytes.toString("utf8");
+    return this.#isLiteral ? text : text.trim();
   }
 
   idOf(token: string): number | undefined {
@@ -85,5 +91,5 @@ export async function readPieceTable(path: string, encoding: "utf8" | "base64" =
     pieces[id] = Buffer.from(parts[1]!, encoding);
   }
   if (pieces.length === 0) throw new SyrinxError("MODEL_FILE_INVALID", { path, reason: "it is no list of tokens" });
-  return new Pieces(pieces);
+  return new Pieces(pieces, encoding === "base64");
 }

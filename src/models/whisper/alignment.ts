@@ -12,10 +12,11 @@ import { floatsOf } from "../../gpu/tensors.js";
 /** Frames over which the median is taken. */
 const MEDIAN_FRAMES = 7;
 
-/** Layer and head. */
-export type AlignmentHead = readonly [layer: number, head: number];
-
-export const attentionOf = (layer: number): string => `cross_attentions.${layer}`;
+/** The output that says what a head looks at, and the head's place in it. */
+export interface AlignmentHead {
+  readonly output: string;
+  readonly head: number;
+}
 
 /** What the heads of one row looked at, token by token. */
 export class Attention {
@@ -35,8 +36,8 @@ export class Attention {
 
   /** Takes a step's attention [batch, heads, tokens, frames] of the row at this place of the batch. */
   push(outputs: OnnxTensors, place: number): void {
-    for (const [index, [layer, head]] of this.#heads.entries()) {
-      const tensor = outputs[attentionOf(layer)]!;
+    for (const [index, { output, head }] of this.#heads.entries()) {
+      const tensor = outputs[output]!;
       const [, heads, tokens, frames] = tensor.dims as [number, number, number, number];
       const data = floatsOf(tensor);
       for (let token = 0; token < tokens; token += 1) {

@@ -1,8 +1,6 @@
 /** Recognises segments of up to 30 s with an open Whisper. */
-import type { OnnxTensor, OnnxTensors } from "../../gpu/batch-buffers.js";
-import { floatTensor } from "../../gpu/tensors.js";
+import type { OnnxTensors } from "../../gpu/batch-buffers.js";
 import { CachedDecoder, type Heard, logitsOf } from "../encoder-decoder/cached-decoder.js";
-import { floatTypeOf } from "../encoder-decoder/form.js";
 import {
   decodeGreedily,
   likeliest,
@@ -11,11 +9,11 @@ import {
   type RowResult,
   suppress,
 } from "../encoder-decoder/greedy.js";
-import type { OpenEncoderDecoder } from "../encoder-decoder/open.js";
 import type { Word } from "../family.js";
-import { type LogMel, WHISPER_FRAMES } from "../front-ends/log-mel.js";
+import { LogMel, WHISPER_FRAMES } from "../front-ends/log-mel.js";
 import { NOTHING_HEARD, type Segment, type SegmentRecogniser, type SegmentReport } from "../segment-stt.js";
 import { Attention } from "./alignment.js";
+import type { OpenWhisper } from "./layout.js";
 import { timedWords, timestampRule } from "./timestamps.js";
 import { TIME_TOKEN_SAMPLES, type WhisperVocabulary } from "./vocabulary.js";
 import { alignedWords } from "./words.js";
@@ -45,25 +43,19 @@ export class WhisperRecogniser implements SegmentRecogniser {
   readonly device: string;
   readonly description: string;
   readonly batchMax: number;
-  readonly #files: OpenEncoderDecoder;
+  readonly #files: OpenWhisper;
   readonly #mel: LogMel;
   readonly #vocabulary: WhisperVocabulary;
   readonly #choices: WhisperChoices;
   readonly #rule: RowRequest["rule"];
   #features = new Float32Array(0);
 
-  constructor(
-    files: OpenEncoderDecoder,
-    mel: LogMel,
-    vocabulary: WhisperVocabulary,
-    choices: WhisperChoices,
-    batchMax: number,
-  ) {
-    this.device = files.encoder.device;
+  constructor(files: OpenWhisper, vocabulary: WhisperVocabulary, choices: WhisperChoices, batchMax: number) {
+    this.device = files.device;
     this.description = files.models.map(({ description }) => description).join("; ");
-    this.batchMax = batchMax;
+    this.batchMax = Math.min(batchMax, files.form.batchMax);
     this.#files = files;
-    this.#mel = mel;
+    this.#mel = new LogMel(files.bins);
     this.#vocabulary = vocabulary;
     this.#choices = choices;
     this.#rule = answerRule(vocabulary, choices.timestamps);
@@ -98,12 +90,7 @@ export class WhisperRecogniser implements SegmentRecogniser {
     const count = segments.length;
     if (this.#features.length < count * floats) this.#features = new Float32Array(count * floats);
     for (const [row, { pcm }] of segments.entries()) this.#mel.compute(pcm, this.#features, row * floats);
-    const { encoder } = this.#files;
-    const type = floatTypeOf(encoder.inputs, "input_features");
-    const features = this.#features.subarray(0, count * floats);
-    const feeds = { input_features: floatTensor(type, features, [count, this.#mel.bins, WHISPER_FRAMES]) };
-    const tensor = (await encoder.run(feeds, ["last_hidden_state"])).last_hidden_state as OnnxTensor;
-    return { encoder_hidden_states: { tensor, batchAxis: 0 } };
+    return this.#files.hear(this.#features.subarray(0, count * floats), count);
   }
 
   /** The likeliest language token of each row, after a step of its own: what the steps carry on cannot be taken back. */

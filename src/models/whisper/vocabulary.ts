@@ -7,9 +7,12 @@ import { readHuggingFaceTokenizer } from "../tokenizers/hugging-face.js";
 import type { Tokenizer } from "../tokenizers/tokenizer.js";
 import type { AlignmentHead } from "./alignment.js";
 
+/** The family's name. */
+export const WHISPER = "whisper";
+
 /** Time tokens stand 20 ms apart. */
 export const TIME_TOKEN_SAMPLES = 320;
-const TIME_TOKENS = 1501;
+export const TIME_TOKENS = 1501;
 
 /** Older models have these keys in config.json, in which there are many others. */
 const generation = z.object({
@@ -75,7 +78,10 @@ export async function readWhisperVocabulary(folder: string): Promise<WhisperVoca
     noSpeech: tokenizer.idOf("<|nospeech|>") ?? tokenizer.idOf("<|nocaptions|>"),
     languages,
     tasks,
-    alignmentHeads: chosen.alignment_heads ?? [],
+    alignmentHeads: (chosen.alignment_heads ?? []).map(([layer, head]) => ({
+      output: `cross_attentions.${layer}`,
+      head,
+    })),
     maxTokens: chosen.max_length ?? 448,
     suppressed: [...new Set([...(chosen.suppress_tokens ?? []), ...steering])].filter((id) => id >= 0 && id !== end),
     suppressedAtStart: chosen.begin_suppress_tokens ?? [],

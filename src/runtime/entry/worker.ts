@@ -1,5 +1,5 @@
 /**
- * What runs on a worker thread: waits for `start` on the control port, opens the model, builds the loop, drives it until
+ * What runs on a worker thread: opens the model, waits for `start` on the control port, builds the loop, drives it until
  * the stop flag is up, releases the model and ends by itself. Anything an actor throws ends the thread with that error:
  * the supervisor on main starts a successor with the same memory.
  */
@@ -59,6 +59,7 @@ function doorbellTo(thread: number): Doorbell | undefined {
 }
 
 async function openModel(): Promise<Model | undefined> {
+  await importModules(plan.modules);
   const planned = plan.models.find((candidate) => candidate.name === worker.model);
   if (planned === undefined) return undefined;
   const family = await loadFamily(planned.family);
@@ -73,10 +74,17 @@ async function openModel(): Promise<Model | undefined> {
   });
 }
 
+const openedUs = clock.nowUs();
+let loadMs = 0;
+/** Begins with the thread: who asks for the start need not wait for it, if he asks late. */
+const opening = openModel().finally(() => {
+  loadMs = (clock.nowUs() - openedUs) / 1000;
+});
+// Told to who asks for the start.
+opening.catch(() => undefined);
+
 async function start(opens: readonly OpenRecord[]): Promise<WorkerReport> {
-  const startedUs = clock.nowUs();
-  await importModules(plan.modules);
-  model = await openModel();
+  model = await opening;
   if (model?.steps !== undefined) observer.learned(model.steps);
   const built = await buildLoop({
     plan,
@@ -92,7 +100,6 @@ async function start(opens: readonly OpenRecord[]): Promise<WorkerReport> {
   });
   loop = built.loop;
   await loop.resume(opens);
-  const loadMs = (clock.nowUs() - startedUs) / 1000;
   void drive(built.loop, built.nodes);
   return { device: model?.device ?? "cpu", description: model?.description ?? "", loadMs };
 }
@@ -124,6 +131,12 @@ function keepStepTimes(): void {
   model?.steps?.save();
 }
 
+/** Nobody needs this thread any more, and it was never started. */
+async function dismiss(): Promise<void> {
+  await (await opening.catch(() => undefined))?.release();
+  leave();
+}
+
 /** Closes what keeps the thread's event loop alive: it then ends by itself, with code 0. */
 function leave(): void {
   for (const doorbell of doorbells.values()) doorbell.close?.();
@@ -133,4 +146,8 @@ function leave(): void {
 
 // Keeps the event loop alive until `start`, and from then on while an I/O worker waits.
 parentPort!.on("message", () => undefined);
-exposeControl({ start, ping: async () => ({ openCallCount: loop?.openCallCount ?? 0 }) }, boot.control, pending);
+exposeControl(
+  { start, dismiss, ping: async () => ({ openCallCount: loop?.openCallCount ?? 0 }) },
+  boot.control,
+  pending,
+);

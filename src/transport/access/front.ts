@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SyrinxError, toSyrinxError } from "../../base/errors.js";
 import type { Doorkeeper } from "../auth.js";
-import { errorBody, pathOf, statusOf } from "../http.js";
+import { errorBody, pathOf } from "../http.js";
 import type { TransportMetrics } from "../metrics.js";
-import type { Routes } from "../routes.js";
+import { findRoute, type Routes } from "../routes.js";
+import { statusOf } from "../status.js";
 import type { Offer } from "./credentials.js";
 import { answerTokenRequest, TOKEN_PATHS } from "./token-endpoint.js";
 
@@ -31,7 +32,7 @@ export class Front {
     const { door, routes } = this.#setup;
     const path = pathOf(request.url);
     const isForTokens = TOKEN_PATHS.includes(path);
-    if (!isForTokens && !routes.has(path)) return false;
+    if (!isForTokens && findRoute(routes, path) === undefined) return false;
     const { origin } = request.headers;
     if (request.method === "OPTIONS") {
       request.resume();

@@ -6,6 +6,7 @@
 import type { ErrorCode, SyrinxError } from "../../base/errors.js";
 import type { ConfigureOptions } from "../../client/messages.js";
 import type { CallEvent, CloseEvent } from "../../frames/events.js";
+import type { FrameKind } from "../../frames/kinds.js";
 import type { OpenOptions } from "../../runtime/api.js";
 import type { HttpAnswer, RestSide } from "./rest.js";
 
@@ -16,8 +17,27 @@ export interface GraphFacts {
   readonly takesText: boolean;
   /** A reply can come. */
   readonly hasAgent: boolean;
-  /** In topological order; `options` as the actor's schema parsed them. */
-  readonly nodes: readonly { readonly name: string; readonly actor: string; readonly options: unknown }[];
+  /** Its agent answers questions in writing too. */
+  readonly takesQuestions: boolean;
+  /** In topological order. */
+  readonly nodes: readonly NodeFacts[];
+}
+
+/** Which kinds of frames go where in a graph. */
+export interface GraphWiring {
+  /** Of which the caller hears. */
+  readonly tells: ReadonlySet<FrameKind>;
+  /** By node's name, what reaches it. */
+  readonly reaches: ReadonlyMap<string, ReadonlySet<FrameKind>>;
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly actor: string;
+  /** As the actor's schema parsed them. */
+  readonly options: unknown;
+  /** `options` as the family's schema parsed them. */
+  readonly model?: { readonly name: string; readonly family: string; readonly options: unknown };
 }
 
 /** What is known of a client when it knocks. */
@@ -33,6 +53,8 @@ export interface FaceRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Of `token, KEY` and `bearer, KEY` the first stays, of `syrinx.key.KEY` what stands before the last dot. */
   readonly subprotocols: readonly string[];
+  /** The client speaks TLS to this server itself. Absent: it does not. */
+  readonly isEncrypted?: boolean;
   /** The graph that the client gets if it names none. */
   readonly graph: string | undefined;
   /** The graphs that it may name. */
@@ -59,6 +81,8 @@ export interface Face {
   readonly name: string;
   /** Checks a route's options when the server starts. Throws what zod throws. */
   parseOptions(options: Readonly<Record<string, unknown>>): unknown;
+  /** What the route's graph lacks for this protocol, if anything: then the server does not start. */
+  lacks?(graph: GraphFacts, wiring: GraphWiring): string | undefined;
   /**
    * Clients may give their key in the first message, as {@link ClientMessage} `credential`. Without a key the upgrade is
    * then let through, messages are no larger than the transport's own limit, and nothing but the credential is heard.
@@ -85,6 +109,11 @@ export interface Accepted {
   readonly headers?: Readonly<Record<string, string>>;
   /** Silence of the client that ends the call, where the protocol says so; the codec's `end` hears reason `idle`. */
   readonly idleTimeoutMs?: number;
+  /**
+   * Audio is sent no sooner than so long before it is played, for clients that cannot drop what they hold when they are
+   * interrupted. Absent: at once.
+   */
+  readonly audioLeadMs?: number;
   createCodec(): FaceCodec;
 }
 
@@ -123,10 +152,12 @@ export type ClientMessage =
   | { readonly type: "finalize"; readonly id?: string; readonly channel?: number }
   | { readonly type: "mark"; readonly id: string }
   | { readonly type: "interrupt" }
-  /** The codec has taken it over; the connection only answers with `configured`. */
+  /** Options of nodes go to all calls; the rest the codec has taken over. Answered with `configured`, or an error. */
   | { readonly type: "configure"; readonly options: ConfigureOptions }
   | { readonly type: "playback"; readonly contextId: number; readonly playedMs: number }
   | { readonly type: "say"; readonly text: string; readonly contextId?: number; readonly end?: boolean }
+  /** A question to the agent in writing. */
+  | { readonly type: "ask"; readonly text: string; readonly id?: string; readonly answer?: boolean }
   | { readonly type: "keepalive" }
   /** The codec's own answer, sent at once: ahead of events that wait. For answers in their place use `mark`. */
   | { readonly type: "answer"; readonly messages: readonly Outbound[] }
@@ -167,6 +198,8 @@ export interface Farewell {
 export interface FaceCodec {
   /** The call to open as soon as the socket is. Absent: a message of type `open` will say. */
   readonly call?: CallRequest;
+  /** What must be loaded first: the call opens, and messages are read, when it has resolved. Needs `call`. */
+  readonly ready?: Promise<void>;
   /** One message in. Throws SyrinxError, and only that, if it breaks the protocol. */
   decode(data: Uint8Array, isBinary: boolean): readonly ClientMessage[];
   /**
@@ -176,4 +209,8 @@ export interface FaceCodec {
    */
   encode(event: ServerEvent, channel: number): readonly Outbound[];
   end(ending: Ending): Farewell;
+  /** What to tell the call because of this event, as soon as it has happened: before `encode`, in the same order. */
+  react?(event: CallEvent, channel: number): readonly ClientMessage[];
+  /** The connection is gone. Once. */
+  dispose?(): void;
 }

@@ -22,7 +22,8 @@ const s16le: SampleCodec = {
       throw new SyrinxError("CALL_AUDIO_ODD_BYTES", { byteCount: bytes.byteLength, sampleBytes: 2 });
     }
     // The network library hands out pieces of larger chunks, at any byte: only an even one can be looked at as samples.
-    const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+    // Not `slice`: that of a Buffer is a view.
+    const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
     return new Int16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
   },
   encode: (pcm) => new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength),

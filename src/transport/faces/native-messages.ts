@@ -42,6 +42,7 @@ const SCHEMAS = {
     contextId: contextId.optional(),
     end: z.boolean().optional(),
   }),
+  ask: z.strictObject({ type: z.literal("ask"), text: z.string(), id: id.optional(), answer: z.boolean().optional() }),
   keepalive: z.strictObject({ type: z.literal("keepalive") }),
   close: z.strictObject({ type: z.literal("close") }),
 } as const;

@@ -187,7 +187,6 @@ class NativeCodec implements FaceCodec {
   }
 
   #configure(message: Extract<ControlMessage, { type: "configure" }>): ClientMessage {
-    if (this.#opened && message.nodes !== undefined) throw new SyrinxError("CALL_CONFIGURE_LATE");
     if (message.events !== undefined) this.#events = new Set(message.events);
     this.#partials = message.partials ?? this.#partials;
     if (this.#opened) return { type: "configure", options: message };

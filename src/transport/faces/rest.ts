@@ -2,6 +2,7 @@
  * The side of a face that is plain HTTP: a request becomes a {@link RestJob}, the job's results become the answer. As pure
  * as the rest of the face: bodies are parsed, files decoded and calls run elsewhere, alike for every face.
  */
+import type { SpeechFormat } from "../../audio/encode.js";
 import type { TranscriptEvent } from "../../frames/events.js";
 import type { CallRequest, FaceRequest } from "./face.js";
 
@@ -32,12 +33,20 @@ export type RestBody =
       readonly files: ReadonlyMap<string, Upload>;
     };
 
+export interface Tickets {
+  /**
+   * A token that lets whoever brings it in once, in the stead of the key that this request brought. `undefined`: no key is
+   * needed. Throws AUTH_INVALID for a request that itself brought a token, TOKEN_LIMIT.
+   */
+  issue(lifeMs: number): string | undefined;
+}
+
 export interface RestSide {
   readonly methods: readonly ("GET" | "POST")[];
   /** The path's last segments after the route's own may vary (`/v1/models/NAME`): the face gets them as `request.path`. */
   readonly isPrefix?: boolean;
   /** What to do for this request. Throws SyrinxError; the answer is then `Face.refusal`. */
-  job(request: FaceRequest, body: RestBody): RestJob;
+  job(request: FaceRequest, body: RestBody, tickets?: Tickets): RestJob;
 }
 
 export type RestJob = { readonly kind: "answer"; readonly answer: HttpAnswer } | TranscribeJob | SpeakJob;
@@ -47,7 +56,11 @@ export interface TranscribeJob {
   readonly kind: "transcribe";
   readonly upload: Upload;
   /** What the bytes are, where the request says so; otherwise their beginning tells. */
-  readonly encoding?: { readonly name: string; readonly rateHz: number; readonly channels: number };
+  readonly encoding?: {
+    readonly name: "linear16" | "linear32" | "mulaw" | "alaw";
+    readonly rateHz: number;
+    readonly channels: number;
+  };
   /** `channels` of the call are taken from the file if `eachChannel` is true: one call each. */
   readonly call: CallRequest;
   readonly eachChannel: boolean;
@@ -76,9 +89,12 @@ export interface SpeakJob {
   readonly kind: "speak";
   readonly text: string;
   readonly call: CallRequest;
-  /** As the encoders name it: pcm, wav, mp3, opus, flac, mulaw, alaw … */
-  readonly format: string;
+  readonly format: SpeechFormat;
+  /** Of the encoded audio; the call's output has the same. */
   readonly rateHz: number;
+  /** µ-law and A-law in a WAV file. */
+  readonly hasWavHeader?: boolean;
+  readonly bitRateKbps?: number;
   readonly contentType: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Wraps each encoded piece (server-sent events). Absent: the bytes themselves. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { assert as claim } from "../../../src/base/assert.js";
-import { findFamily, listFamilies } from "../../../src/models/all-families.js";
+import { listFamilies } from "../../../src/models/all-families.js";
 import type { Hypothesis, SttModel, TtsModel } from "../../../src/models/family.js";
 import { fliteFamily } from "../../../src/models/flite/index.js";
-import { registerFamily } from "../../../src/models/registry.js";
+import { findFamily, registerFamily } from "../../../src/models/registry.js";
 import { starterCtcFamily } from "../../../src/models/starter-ctc/index.js";
 import { openFamily } from "../family-support.js";
 

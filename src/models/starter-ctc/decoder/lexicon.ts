@@ -17,13 +17,12 @@ export class Lexicon {
   readonly wordCount: number;
   /** The history of the first word. */
   readonly sentenceStart: number;
-  private readonly idOf: Map<string, number>;
+  private idOf: Map<string, number> | undefined;
   private scratch = new Candidates(CANDIDATES_MIN);
 
   constructor(private readonly tables: LexiconTables) {
     this.wordCount = tables.words.length;
     this.sentenceStart = this.wordCount;
-    this.idOf = new Map(tables.words.map((word, id) => [word, id]));
     this.trie = buildTrie(tables.pronunciations, (word) => this.unigram(word));
   }
 
@@ -38,8 +37,9 @@ export class Lexicon {
     return this.scratch;
   }
 
-  /** The id of a lower-case word, or −1. */
+  /** The id of a lower-case word, or −1. The first question takes some milliseconds: only key terms ask. */
   find(word: string): number {
+    this.idOf ??= new Map(this.tables.words.map((known, id) => [known, id]));
     return this.idOf.get(word) ?? -1;
   }
 
