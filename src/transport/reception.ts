@@ -34,6 +34,7 @@ export interface Guest {
 
 /** What admission must know of an upgrade request. */
 export interface Wish {
+  readonly face: Face;
   /** Absent: not known yet. */
   readonly graph: string | undefined;
   /** The client can read an answer by HTTP. */
@@ -157,7 +158,7 @@ export class Reception {
     // The native protocol can say it over the socket, which is all that a browser can read. Clients of others take a socket
     // that opens only to be closed for a broken server, and come back for ever, or never.
     const isReadable = face.refusal !== undefined || headers.origin === undefined;
-    const objection = this.#setup.objection({ graph: wantedGraph(request), isReadable });
+    const objection = this.#setup.objection({ face, graph: wantedGraph(request), isReadable });
     if (objection !== undefined) throw objection;
   }
 

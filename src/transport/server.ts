@@ -251,13 +251,16 @@ class CallServer implements RunningServer {
     };
   }
 
-  #objection({ graph, isReadable }: Wish): SyrinxError | undefined {
+  #objection({ face, graph, isReadable }: Wish): SyrinxError | undefined {
     if (this.#closing !== undefined) return new SyrinxError("RUNTIME_CLOSED");
     const { maxCalls } = this.#runtime.plan.server;
     if (this.#connections.size >= maxCalls + this.#limits.spareConnections) {
       return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
     }
-    return graph === undefined || !isReadable ? undefined : this.#runtime.objection?.(graph);
+    const objection = graph === undefined || !isReadable ? undefined : this.#runtime.objection?.(graph);
+    if (objection !== undefined || face.refusal === undefined) return objection;
+    const isFull = this.#runtime.capacity().activeCalls >= maxCalls;
+    return isFull ? new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 }) : undefined;
   }
 
   #admit({ socket, codec, face, admission, refusal, messageBytes, idleTimeoutMs, audioLeadMs }: Guest): void {

@@ -154,10 +154,7 @@ export class FakeRuntime extends Watched implements Runtime {
   /** What `open` throws, if anything. */
   openError: Error | undefined;
   /** Why a call of a graph may not come in. */
-  refusal = (_graph: string): SyrinxError | undefined => {
-    const limit = this.plan.server.maxCalls;
-    return this.openCalls < limit ? undefined : new SyrinxError("CALL_LIMIT", { limit, retryAfterMs: 1_000 });
-  };
+  refusal: (graph: string) => SyrinxError | undefined = () => undefined;
   /** `open` waits for this. */
   gate: Promise<void> = Promise.resolve();
   /** Told of each call before it is handed out. */
