@@ -43,6 +43,26 @@ const PROCESS = {
 const CALLS = {
   calls_active: main("gauge", "calls", { graph: GRAPH }, "Calls that are open."),
   calls_capacity: main("gauge", "calls", {}, "Call slots of this process; open is refused beyond them."),
+  calls_safe_max: main(
+    "gauge",
+    "calls",
+    { graph: GRAPH },
+    "Calls of a graph that keep its promise beside the others that are open: what admission goes by.",
+  ),
+  capacity_used_ratio: main("gauge", "1", {}, "Share of the capacity plan that the open calls take; 0 without a plan."),
+  degrade_level: main("gauge", "1", { graph: GRAPH }, "How far a graph is degraded because of load, 0 to 3."),
+  predicted_wait_seconds: main(
+    "gauge",
+    "seconds",
+    { graph: GRAPH },
+    "How long frames are predicted to wait for workers at the present load, 99th percentile; 60 for ever.",
+  ),
+  calls_refused_total: main(
+    "counter",
+    "calls",
+    { graph: GRAPH, reason: ["slots", "plan", "estimate", "slow_start", "distress"] },
+    "Calls that admission refused, by why: also counted in admission_rejected_total as `capacity`.",
+  ),
   calls_total: main(
     "counter",
     "calls",
