@@ -45,6 +45,11 @@ export const BENCHES: readonly BenchRow[] = [
     load: async () => (await import("./overhead.js")).overheadBench,
   },
   {
+    name: "overload",
+    question: "With twice the callers that there is room for, do those who are let in keep what they were promised?",
+    load: async () => (await import("./overload.js")).overloadBench,
+  },
+  {
     name: "ready",
     question: "How long after its start does the server take calls?",
     load: async () => (await import("./ready.js")).readyBench,

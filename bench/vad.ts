@@ -172,7 +172,11 @@ async function measure(parameters: VariantParameters): Promise<Record<string, nu
     batchMax: BATCH,
     deadlineUs: 0,
   };
-  const instance = await vadActor.create(vadActor.options.parse({}), { ...resources, log: () => {} });
+  const instance = await vadActor.create(vadActor.options.parse({}), {
+    ...resources,
+    degradeLevel: () => 0,
+    log: () => {},
+  });
   const one = new Service(instance, model, audio, 1);
   const many = new Service(instance, model, audio, BATCH);
   const hearers = { one, many, bareOne: new BareSteps(model, audio, 1), bareMany: new BareSteps(model, audio, BATCH) };

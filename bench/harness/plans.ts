@@ -8,12 +8,13 @@ import { importModules } from "../../src/runtime/modules.js";
 import { RuntimeImpl } from "../../src/runtime/runtime.js";
 import { createLogger } from "../../src/telemetry/index.js";
 
-/** The plan of `configs/NAME.yaml`, without its network and with as many calls as wanted. */
+/** The plan of `configs/NAME.yaml`, without its network and its admission and with as many calls as wanted. */
 export async function shippedPlan(name: string, maxCalls: number): Promise<Plan> {
   const path = join(packageRoot(), "configs", `${name}.yaml`);
   await importNamed(path);
   const { plan } = loadConfig(path);
-  return { ...plan, server: { ...plan.server, maxCalls, logLevel: "silent" } };
+  const { admission: _, ...server } = plan.server;
+  return { ...plan, server: { ...server, maxCalls, logLevel: "silent" } };
 }
 
 export async function startRuntime(plan: Plan): Promise<RuntimeImpl> {

@@ -132,6 +132,12 @@ export interface ActorResources<Task extends ModelTask = ModelTask> {
   readonly batchMax: number;
   /** How long after a frame was written its answer should be there, for an actor that chooses among calls. */
   readonly deadlineUs: number;
+  /**
+   * How far the node's graph is degraded because of load (`base/degrade.ts`), at this instant: shared memory. An actor that
+   * says less then must take the level over in `save` and write it into its row: frames that are delivered again must make
+   * the same outputs again.
+   */
+  degradeLevel(): number;
   /** One line to the log: constant message, data in fields, never a transcript or audio. */
   log(level: "debug" | "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
 }

@@ -48,6 +48,8 @@ export class SttCall {
   turnCount = 0;
   /** Segments of which something was emitted. */
   segmentCount = 0;
+  /** Partials come so many times more seldom than configured. Changes with `save` alone, so that a repeated batch repeats. */
+  partialFactor = 1;
   segment: Segment | undefined;
   isClosed = false;
   /** For segments that begin from now on, and for the one under way if a successor hears it again. */
@@ -140,6 +142,7 @@ export class SttCall {
     words[7] = segment?.count ?? 0;
     words[8] = segment?.textHash ?? 0;
     words[9] = Number(segment?.isKnown ?? false);
+    words[10] = this.partialFactor;
   }
 
   /** Reads a row. Runs no model: the stream computes when its next batch does, together with all other calls. */
@@ -151,6 +154,7 @@ export class SttCall {
     this.segmentCount = words[3]!;
     this.#idleCount = words[4]!;
     this.#idleSaved = this.#idleCount;
+    this.partialFactor = words[10]!;
     this.#ring.set(row.i16.subarray(RING_AT, RING_AT + RING_SAMPLES));
     if (words[5] !== 1) return;
     const stream = this.#model.createStream(this.streamOptions);

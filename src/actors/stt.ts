@@ -10,6 +10,7 @@
 import { z } from "zod";
 import { assert } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
+import { partialFactor } from "../base/degrade.js";
 import { GRAPH_RATE_HZ, msToSamples } from "../base/units.js";
 import type { Transcript } from "../frames/kinds.js";
 import { rowsInTime } from "../gpu/batch-policy.js";
@@ -64,7 +65,11 @@ export const sttActor = defineActor<SttOptions, SttCall, "stt">({
       close(call) {
         call.state.isClosed = true;
       },
-      save: (call, row) => call.state.save(row),
+      save(call, row) {
+        // From the next batch on: this one may have to be repeated.
+        call.state.partialFactor = partialFactor(resources.degradeLevel());
+        call.state.save(row);
+      },
       restore(call, row) {
         const state = stateOf(call);
         state.restore(row);
@@ -212,15 +217,16 @@ class Recogniser {
   }
 
   /** Samples until something is due. */
-  #untilMark({ segment }: SttCall): number {
+  #untilMark({ segment, partialFactor: factor }: SttCall): number {
     if (segment === undefined) return Number.POSITIVE_INFINITY;
-    const untilPartial = this.#partialSamples - (segment.count % this.#partialSamples);
+    const partialSamples = factor * this.#partialSamples;
+    const untilPartial = partialSamples - (segment.count % partialSamples);
     return Math.min(untilPartial, SEGMENT_SAMPLES_MAX - segment.count);
   }
 
-  #isAtMark({ segment }: SttCall): boolean {
+  #isAtMark({ segment, partialFactor: factor }: SttCall): boolean {
     if (segment === undefined) return false;
-    return segment.count % this.#partialSamples === 0 || segment.count >= SEGMENT_SAMPLES_MAX;
+    return segment.count % (factor * this.#partialSamples) === 0 || segment.count >= SEGMENT_SAMPLES_MAX;
   }
 
   *#mark(item: Item<SttCall>, out: Out<SttCall>): Steps {

@@ -6,6 +6,7 @@ export const ERROR_AREAS: Readonly<Record<string, string>> = {
   AUDIO: "Audio files and formats",
   AUTH: "Who may come in",
   CALL: "Calls",
+  CAPACITY: "Capacity",
   CLI: "The command line",
   CONFIG: "Configuration files",
   DEVICE: "Devices",

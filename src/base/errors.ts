@@ -6,6 +6,7 @@
  */
 import { ACCESS_ERRORS } from "./errors-access.js";
 import { AUDIO_ERRORS } from "./errors-audio.js";
+import { CAPACITY_ERRORS } from "./errors-capacity.js";
 import { CATALOGUE_ERRORS } from "./errors-catalogue.js";
 import { HTTP_ERRORS } from "./errors-http.js";
 import { LLM_ERRORS } from "./errors-llm.js";
@@ -63,18 +64,7 @@ export const ERRORS = {
     "Send audio (silence counts) or `keepalive`, or raise server.idleTimeoutMs.",
     4000,
   ),
-  CALL_LIMIT: row(
-    "all {limit} call slots are in use",
-    "Retry in {retryAfterMs} ms, or raise server.maxCalls.",
-    1013,
-    true,
-  ),
-  CALL_OVERLOADED: row(
-    "call {callId} produced more control frames than its worker could take",
-    "Lower the load on this server or add replicas.",
-    1013,
-    true,
-  ),
+  ...CAPACITY_ERRORS,
   CALL_POISON: row(
     "a frame of this call made node {node} fail {attempts} times and was skipped",
     "Report the audio or text that does this; other calls are not affected.",

@@ -9,6 +9,7 @@ import { addDemo } from "./commands/demo.js";
 import { addDevices } from "./commands/devices.js";
 import { addKeys } from "./commands/keys.js";
 import { addModels } from "./commands/models.js";
+import { addPlan } from "./commands/plan.js";
 import { addSay } from "./commands/say.js";
 import { addServe } from "./commands/serve.js";
 import { addTalk } from "./commands/talk.js";
@@ -33,6 +34,7 @@ for (const add of [
   addSay,
   addCheck,
   addGraph,
+  addPlan,
   addDevices,
   addModels,
   addBench,

@@ -52,6 +52,7 @@ export type OptionalEvent =
   | "audio"
   | "alignment"
   | "gap"
+  | "load"
   | "receipt";
 
 /** The answer to `configure` on an open call. */

@@ -94,6 +94,26 @@ export interface PlanRoute {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** What calls are promised, as 95th percentiles in milliseconds. */
+export interface AdmissionSlo {
+  /** From the moment at which the speech's end was to be known to the final transcript. */
+  readonly finalP95Ms: number;
+  /** From the moment at which the turn's end was to be known to the first audio of the reply. */
+  readonly ttfaP95Ms: number;
+  /** From a frame in to what the graph makes of it, for graphs that neither transcribe nor speak. */
+  readonly lagP95Ms: number;
+}
+
+export interface PlanAdmission {
+  /** `plan`: by the machine's capacity plan; without one, as `live`: by an estimate. `off`: by `maxCalls` alone. */
+  readonly mode: "plan" | "live" | "off";
+  /** Absolute path of the capacity plan; absent: in the cache, by this configuration and machine. */
+  readonly file?: string;
+  readonly slo: AdmissionSlo;
+  /** Graphs do without some news before calls are refused. */
+  readonly degrade: boolean;
+}
+
 export interface PlanKeys {
   readonly keys: readonly ApiKey[];
   /** Where they come from, if it is a file: it is read again when it changes. Absolute. */
@@ -119,6 +139,8 @@ export interface PlanServer {
   /** Pages that may come in beside local ones. Absent: any that brings a key may. */
   readonly origins?: "*" | readonly string[];
   readonly idleTimeoutMs: number;
+  /** Absent: off. */
+  readonly admission?: PlanAdmission;
   /** What happens to models of the catalogue that are not in the cache. Default: never. */
   readonly pull?: "never" | "missing";
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";

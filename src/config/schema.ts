@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { LIMITS } from "../base/limits.js";
 import { DEFAULT_SESSION, OPTIMISE_LEVELS } from "../gpu/session-settings.js";
+import { admissionSchema } from "./admission-schema.js";
 import { PULL_POLICIES } from "./pull-policy.js";
 
 /** Bounds that only a configuration can pass. At each: problem `invalid-value`. */
@@ -169,6 +170,7 @@ export const serverSchema = z
       .max(CONFIG_LIMITS.idleMsMax)
       .default(300_000)
       .describe("A call that neither sends nor receives for so long is closed."),
+    admission: admissionSchema,
     pull: z
       .enum(PULL_POLICIES)
       .default("never")

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { entries, type GraphDraft, unknownName } from "./drafts.js";
-import type { PlanRoute, PlanServer } from "./plan.js";
+import type { PlanAdmission, PlanRoute, PlanServer } from "./plan.js";
 import { quote } from "./problem.js";
 import {
   CONFIG_LIMITS,
@@ -14,6 +14,7 @@ import {
   RESERVED_ROUTES,
   routePathSchema,
   routeSchema,
+  type ServerConfig,
   serverSchema,
   TOP_KEYS,
   versionSchema,
@@ -82,10 +83,15 @@ export function readServer(source: Source, env: Environment): PlanServer | undef
     ...(config.cors === undefined ? {} : { origins: config.cors.origins }),
     ...telemetryOf(source, config.telemetry.otlp, env),
     idleTimeoutMs: config.idleTimeoutMs,
+    admission: admissionOf(source, config.admission),
     pull: config.pull,
     logLevel: config.log.level,
     logContent: config.log.content,
   };
+}
+
+function admissionOf(source: Source, { mode, file, slo, degrade }: ServerConfig["admission"]): PlanAdmission {
+  return { mode, slo, degrade, ...(file === undefined ? {} : { file: resolve(source.tree.baseFolder, file) }) };
 }
 
 /** Whether only this machine can reach the address. */

@@ -118,6 +118,13 @@ export interface GapEvent {
   readonly durationMs: number;
 }
 
+/** The server is loaded: this call's graph does without some news, or no longer does. */
+export interface LoadEvent {
+  readonly type: "load";
+  /** 0: nothing is left out. 1 to 3: partial transcripts come half, a quarter, an eighth as often. */
+  readonly level: number;
+}
+
 /** One stage of a turn's critical path. The four figures are consecutive stretches of wall time. */
 export interface ReceiptStage {
   /** The node's name; `endpointing` and `egress` are stretches without a node. */
@@ -193,6 +200,7 @@ export type CallEvent =
   | FinalizedEvent
   | MarkEvent
   | GapEvent
+  | LoadEvent
   | ReceiptEvent
   | ErrorEvent
   | CloseEvent;

@@ -4,6 +4,7 @@
  */
 export { Bell, BellRope, createBellBuffer, type Doorbell, type ParkState } from "./bell.js";
 export { CallWords, createCallWordsBuffer } from "./call-words.js";
+export { createGraphLevelsBuffer, GraphLevels } from "./graph-levels.js";
 export { createRingBuffer, maxPayloadBytes, RECORD_HEADER_BYTES, type RingOptions, ringByteLength } from "./layout.js";
 export { Ring } from "./ring.js";
 export { RingReader } from "./ring-reader.js";

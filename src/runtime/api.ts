@@ -1,4 +1,5 @@
 /** The runtime's public face, as types: what `createRuntime` returns. The implementation is in `runtime.ts` and `call.ts`. */
+import type { SyrinxError } from "../base/errors.js";
 import type { Plan } from "../config/plan.js";
 import type { CallEvent } from "../frames/events.js";
 import type { Metrics } from "../telemetry/metrics.js";
@@ -72,7 +73,32 @@ export interface WorkerStatus {
   readonly reason?: string;
 }
 
-export interface Capacity {
+/** What admission knows of one graph. */
+export interface GraphCapacityReport {
+  readonly active: number;
+  /** Calls of this graph that there can be beside those of others that are open. */
+  readonly safeMax: number;
+  /** How long frames are predicted to wait for workers at the present load, 99th percentile. At most a minute. */
+  readonly predictedP99Ms: number;
+  /** 0: nothing is left out. */
+  readonly degradeLevel: number;
+  readonly accepting: boolean;
+}
+
+export interface AdmissionReport {
+  /** Where the figures come from: a capacity plan, an estimate from the present load, or nowhere. */
+  readonly source: "plan" | "live" | "off";
+  /** By plan: the sum of what the open calls cost; one more is refused where it would be over 1. */
+  readonly usedShare: number;
+  /** The worst of the graphs. */
+  readonly predictedP99Ms: number;
+  readonly degradeLevel: number;
+  /** When a place is likely to be free; 0 while there is one. */
+  readonly retryAfterMs: number;
+  readonly graphs: Readonly<Record<string, GraphCapacityReport>>;
+}
+
+export interface Capacity extends Partial<AdmissionReport> {
   readonly maxCalls: number;
   readonly activeCalls: number;
   readonly acceptingCalls: boolean;
@@ -81,12 +107,17 @@ export interface Capacity {
 
 export interface Runtime {
   readonly plan: Plan;
-  /** Throws CALL_GRAPH_UNKNOWN, CALL_LIMIT, RUNTIME_CLOSED, CALL_OPTION_INVALID, CALL_WORKER_FAILED. */
+  /** Throws CALL_GRAPH_UNKNOWN, CALL_LIMIT, CAPACITY_EXCEEDED, RUNTIME_CLOSED, CALL_OPTION_INVALID, CALL_WORKER_FAILED. */
   open(graph: string, options?: OpenOptions): Promise<Call>;
   /** Every model is warm and every worker runs. With `false`, `reason` says what is missing. */
   readiness(): { readonly ready: boolean; readonly reason: string };
   status(): readonly WorkerStatus[];
   capacity(): Capacity;
+  /**
+   * What `open` would throw now for want of room, if anything: CALL_LIMIT or CAPACITY_EXCEEDED. Microseconds. Counts as a
+   * refusal. Absent: `open` alone can tell.
+   */
+  objection?(graph: string): SyrinxError | undefined;
   /** Whether the process should be left running: false only if a worker's loop has stopped turning. */
   liveness(): { readonly live: boolean; readonly reason: string };
   /** Where a server on top of this runtime counts its sockets. */

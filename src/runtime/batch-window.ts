@@ -6,6 +6,7 @@
  * The table of step times is of whole rounds of the node, with what its actor does besides the model. Until it has seen
  * some, the model's own table stands in, which may be known from a former process.
  */
+import { batchWaitShare } from "../base/degrade.js";
 import { type BatchLimits, waitUsOf } from "../gpu/batch-policy.js";
 import { StepTimes } from "../gpu/step-times.js";
 import type { ModelSteps } from "../models/family.js";
@@ -17,6 +18,8 @@ export interface BatchWindowSpec extends BatchLimits {
   readonly deadlineUs: number;
   /** The model's step times, if it tells. */
   readonly steps: ModelSteps | undefined;
+  /** How far the most degraded graph of the worker is degraded: shared memory, one load per graph. */
+  readonly level?: () => number;
 }
 
 /** Rounds after which the own table is believed. */
@@ -29,6 +32,8 @@ const NEWEST_WEIGHT = 1 / 16;
 export class BatchWindow {
   readonly #spec: BatchWindowSpec;
   readonly #rounds = new StepTimes();
+  /** Made once: `waitUs` is asked many times a second. */
+  readonly #degraded = { rowsMax: 0, waitUs: 0 };
   // PendingRows and Company, of the batch that is being gathered.
   callCount = 0;
   oldestUs = Number.POSITIVE_INFINITY;
@@ -79,9 +84,19 @@ export class BatchWindow {
     this.absentCount = this.#openCount - this.callCount;
     const { steps, rowsMax } = this.#spec;
     const isKnown = steps === undefined || this.#rounds.observedCount >= SETTLED_COUNT;
-    const waitUs = waitUsOf(this, this, this.#spec, nowUs, isKnown ? this.#rounds : steps);
+    const waitUs = waitUsOf(this, this, this.#limits(), nowUs, isKnown ? this.#rounds : steps);
     const missing = Math.min(this.absentCount, rowsMax - this.callCount);
     return Math.min(waitUs, Math.max(LOOK_US_MIN, missing * this.gapUs));
+  }
+
+  /** As configured, or with the longer wait of a degraded graph. */
+  #limits(): BatchLimits {
+    const { level, rowsMax, waitUs, deadlineUs } = this.#spec;
+    const share = level === undefined ? 0 : batchWaitShare(level());
+    if (share === 0) return this.#spec;
+    this.#degraded.rowsMax = rowsMax;
+    this.#degraded.waitUs = Math.max(waitUs, share * deadlineUs);
+    return this.#degraded;
   }
 
   /** By when an answer to this frame should be there. */

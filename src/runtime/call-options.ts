@@ -1,12 +1,21 @@
 /** What a client asks of the nodes for its call: checked before anything is opened or changed, and remembered. */
 import { callOptionsOf } from "../actors/define.js";
 import { findActor } from "../actors/registry.js";
+import { RESAMPLER_RATES_HZ } from "../audio/resampler.js";
 import { SyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 import type { Plan, PlanGraph, PlanNode } from "../config/plan.js";
 import type { Change, MetaOf } from "../frames/kinds.js";
 
 export type NodeOptions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Throws CALL_GRAPH_UNKNOWN. */
+export function findGraph(plan: Plan, name: string): PlanGraph {
+  const graph = plan.graphs.find((candidate) => candidate.name === name);
+  if (graph !== undefined) return graph;
+  const known = plan.graphs.map((candidate) => candidate.name).join(", ");
+  throw new SyrinxError("CALL_GRAPH_UNKNOWN", { graph: name, known });
+}
 
 /** One call's options, as they were and as they are. */
 export class CallOptions {
@@ -96,5 +105,14 @@ function checkSize(nodes: Readonly<Record<string, unknown>>): void {
   throw new SyrinxError("CALL_OPTION_INVALID", {
     option: "nodes",
     reason: `${byteCount} bytes are more than ${limit}`,
+  });
+}
+
+/** Throws AUDIO_FORMAT_UNSUPPORTED. */
+export function checkRate(rateHz: number): void {
+  if ((RESAMPLER_RATES_HZ as readonly number[]).includes(rateHz)) return;
+  throw new SyrinxError("AUDIO_FORMAT_UNSUPPORTED", {
+    format: `${rateHz} Hz`,
+    supported: `${RESAMPLER_RATES_HZ.join(", ")} Hz`,
   });
 }

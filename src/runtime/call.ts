@@ -75,7 +75,7 @@ export class CallImpl implements Call, HubCall {
       createOutputResampler: spec.createOutputResampler,
       reportPlayback: spec.reportPlayback,
       told: new Set(toldEdges.flatMap((edge) => edge.kinds)),
-      deliver: (event) => this.#deliver(event.type === "receipt" ? spec.account(event) : event),
+      deliver: (event) => this.deliver(event.type === "receipt" ? spec.account(event) : event),
       measure: spec.measure,
       onHeard: spec.onHeard,
       informWorkers: (meta) => this.#toWorkers("interrupt", meta),
@@ -183,7 +183,7 @@ export class CallImpl implements Call, HubCall {
   /** An error of this call alone: it is told, and with `fatal` the call ends. */
   fail(error: SyrinxError): void {
     const { code, message, hint } = error;
-    this.#deliver({ type: "error", code, message, hint, fatal: true });
+    this.deliver({ type: "error", code, message, hint, fatal: true });
     this.#end("error", code);
   }
 
@@ -242,7 +242,7 @@ export class CallImpl implements Call, HubCall {
     this.#position += count;
     if (isWhole) {
       this.#events.arrived(this.#position);
-      if (gap > 0) this.#deliver({ type: "gap", durationMs: (gap * 1000) / GRAPH_RATE_HZ });
+      if (gap > 0) this.deliver({ type: "gap", durationMs: (gap * 1000) / GRAPH_RATE_HZ });
       this.#gapSamples = 0;
     } else {
       this.#gapSamples += count;
@@ -276,7 +276,8 @@ export class CallImpl implements Call, HubCall {
     if (this.#spec.graph.terminalEdges.every((terminal) => this.#closeArrivals.has(terminal))) this.#end("client");
   }
 
-  #deliver(event: CallEvent): void {
+  /** Tells the owner, in the order of the calls of this. */
+  deliver(event: CallEvent): void {
     if (this.#state === "closed") return;
     this.#spec.observe(event);
     if (this.#queue !== undefined) {
@@ -303,7 +304,7 @@ export class CallImpl implements Call, HubCall {
     }
     hub.remove(this);
     hub.words.release(this.slot);
-    this.#deliver({ type: "close", reason, ...(code === undefined ? {} : { code }) });
+    this.deliver({ type: "close", reason, ...(code === undefined ? {} : { code }) });
     this.#state = "closed";
     this.#spec.onReleased(
       this,

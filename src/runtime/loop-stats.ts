@@ -31,18 +31,11 @@ export function createLoopStats(plan: Plan, worker: PlanWorker, buffer: SharedAr
     writer.set(ofNode.get(node)!.openCalls, count);
   };
   const sum = new BatchSum();
-  let stepCount = 0;
-  let overrunCount = 0;
-  const noteSteps = (steps: ModelSteps): void => {
-    writer.add(own.modelSteps, steps.observedCount - stepCount);
-    writer.add(own.modelOverruns, steps.overrunCount - overrunCount);
-    writer.set(own.stepErrorShare, steps.errorShare);
-    stepCount = steps.observedCount;
-    overrunCount = steps.overrunCount;
-  };
+  const noteSteps = stepNotes(plan, worker, writer);
   const nodeOfEdge = Int32Array.from(plan.edges, (edge) => edge.to);
   return {
     nodeOfEdge: (edge) => nodeOfEdge[edge]!,
+    learned: noteSteps,
     ran(node, batch, startedUs, endedUs, window) {
       const stats = ofNode.get(node)!;
       sum.take(batch, startedUs, window);
@@ -71,6 +64,25 @@ export function createLoopStats(plan: Plan, worker: PlanWorker, buffer: SharedAr
       writer.add(own.parks, 1);
       if (wasRung) writer.add(own.wakes, 1);
     },
+  };
+}
+
+/** Passes on what a model knows of its steps. */
+function stepNotes(plan: Plan, worker: PlanWorker, writer: StatsWriter): (steps: ModelSteps) => void {
+  const own = writer.handles(WORKER_SECTION, WORKER_STATS);
+  const rowsMax = plan.models.find((model) => model.name === worker.model)?.batchMax ?? 1;
+  let stepCount = 0;
+  let overrunCount = 0;
+  return (steps) => {
+    writer.add(own.modelSteps, steps.observedCount - stepCount);
+    writer.add(own.modelOverruns, steps.overrunCount - overrunCount);
+    writer.set(own.stepErrorShare, steps.errorShare);
+    stepCount = steps.observedCount;
+    overrunCount = steps.overrunCount;
+    const oneMs = steps.predictMs(1);
+    const rowMs = rowsMax > 1 ? (steps.predictMs(rowsMax) - oneMs) / (rowsMax - 1) : oneMs;
+    writer.set(own.stepRowSeconds, rowMs / 1000);
+    writer.set(own.stepFixedSeconds, Math.max(0, oneMs - rowMs) / 1000);
   };
 }
 

@@ -8,6 +8,7 @@ import {
   createBellBuffer,
   createCallWordsBuffer,
   createEdgeSequencesBuffer,
+  createGraphLevelsBuffer,
   createRingBuffer,
   createSlabBuffer,
 } from "../ring/index.js";
@@ -34,6 +35,8 @@ export interface Mesh {
   readonly slotCount: number;
   readonly words: SharedArrayBuffer;
   readonly sequences: SharedArrayBuffer;
+  /** How far each graph is degraded. */
+  readonly levels: SharedArrayBuffer;
   /** One per thread, by thread index. */
   readonly bells: readonly SharedArrayBuffer[];
   readonly links: readonly MeshLink[];
@@ -64,6 +67,7 @@ export function createMesh(plan: Plan, id: string, baseNs: bigint, ringBytes: nu
     slotCount,
     words: createCallWordsBuffer(slotCount),
     sequences: createEdgeSequencesBuffer(Math.max(1, plan.edges.length), slotCount),
+    levels: createGraphLevelsBuffer(plan.graphs.length),
     bells: [MAIN_THREAD, ...plan.workers.map((worker) => worker.index)].map(() => createBellBuffer()),
     links,
     slabs: plan.nodes.map((node) =>

@@ -28,6 +28,11 @@ export class Placement {
     return placement;
   }
 
+  /** Calls placed on a worker now. */
+  callsOn(worker: number): number {
+    return this.#callsPerWorker[worker]!;
+  }
+
   release(placement: readonly number[]): void {
     this.#move(placement, -1);
   }

@@ -4,45 +4,31 @@
  */
 import { randomUUID } from "node:crypto";
 import type { ResourceLimits } from "node:worker_threads";
-import { createResampler, RESAMPLER_RATES_HZ } from "../audio/resampler.js";
+import { createResampler } from "../audio/resampler.js";
 import { type Clock, createClock } from "../base/clock.js";
 import { SyrinxError } from "../base/errors.js";
 import { LIMITS } from "../base/limits.js";
 import { packageVersion } from "../base/package-root.js";
 import { GRAPH_RATE_HZ } from "../base/units.js";
-import { loadConfig } from "../config/load.js";
 import type { Plan, PlanWorker } from "../config/plan.js";
 import type { MetaOf } from "../frames/index.js";
-import { createLogger, createMetrics, type Logger, type Metrics, type Tracing } from "../telemetry/index.js";
+import { createMetrics, type Logger, type Metrics, type Tracing } from "../telemetry/index.js";
+import { createGovernor } from "./admission/create-governor.js";
+import type { Governor } from "./admission/governor.js";
 import type { Call, Capacity, OpenOptions, Runtime, WorkerStatus } from "./api.js";
 import { CallImpl } from "./call.js";
-import { CallOptions } from "./call-options.js";
+import { CallOptions, checkRate, findGraph } from "./call-options.js";
 import type { OpenRecord } from "./control.js";
 import { Hub } from "./hub.js";
-import { importNamed } from "./import-named.js";
 import { createLoopStatsBuffer } from "./loop-stats.js";
 import { createMesh, type Mesh } from "./mesh.js";
 import { Placement } from "./placement.js";
-import { pullMissingModels } from "./pull-models.js";
+import { loggerOf, type RuntimeOptions, readPlan } from "./read-plan.js";
 import { startTracing, watchCall } from "./watch-call.js";
-import { type WatchSpec, watchRings, watchWorker } from "./watch-runtime.js";
+import { tellRestarting, tellStarted, type WatchSpec, watchRings } from "./watch-runtime.js";
 import { startFailure, WorkerHandle } from "./worker-handle.js";
 
-export interface RuntimeOptions {
-  /** Modules that define actors and families of your own: URLs that every worker imports. */
-  readonly modules?: readonly (string | URL)[];
-  readonly env?: NodeJS.ProcessEnv;
-  /** Default: lines on stderr at the configuration's level. Workers write their own lines. */
-  readonly logger?: Logger;
-  /** Instead of the configuration's `server.log.level`, for main and workers. */
-  readonly logLevel?: Plan["server"]["logLevel"];
-  /** Heap limits of each worker; beyond them the worker dies and is restarted. */
-  readonly resourceLimits?: ResourceLimits;
-  /** Folder for relative file names when the configuration is an object. Default: the current one. */
-  readonly baseFolder?: string;
-  /** Instead of the configuration's `server.pull`: whether models of the catalogue that are missing are fetched. */
-  readonly pull?: "never" | "missing";
-}
+export type { RuntimeOptions } from "./read-plan.js";
 
 /**
  * Checks the configuration, fetches models if that is allowed, starts every worker and resolves when all models are warm.
@@ -50,21 +36,13 @@ export interface RuntimeOptions {
  * DEVICE_UNAVAILABLE, MODULE_INVALID, WORKER_START_FAILED, WORKER_TIMEOUT; nothing keeps running then.
  */
 export async function createRuntime(source: string | URL | object, options: RuntimeOptions = {}): Promise<RuntimeImpl> {
-  const modules = (options.modules ?? []).map(String);
-  const reading = {
-    ...(options.env === undefined ? {} : { env: options.env }),
-    ...(options.baseFolder === undefined ? {} : { baseFolder: options.baseFolder }),
-    ...(options.pull === undefined ? {} : { pull: options.pull }),
-  };
-  // Before the configuration is checked: it names what the modules define.
-  await importNamed(source, reading, modules);
-  const { plan, warnings } = loadConfig(source, reading);
-  const server = { ...plan.server, logLevel: options.logLevel ?? plan.server.logLevel };
-  const log = options.logger ?? createLogger({ level: server.logLevel, content: server.logContent });
-  for (const warning of warnings) log.warn({ path: warning.path, problem: warning.message }, "configuration warning");
-  const whole: Plan = { ...plan, server, modules: [...new Set([...plan.modules, ...modules])] };
-  await pullMissingModels(whole, log, options.env);
-  const runtime = new RuntimeImpl(whole, log, options.resourceLimits);
+  const { plan, log } = await readPlan(source, options);
+  return startRuntime(plan, { ...options, logger: log });
+}
+
+/** The second half: starts a plan whose modules are imported. Throws what the workers' start throws. */
+export async function startRuntime(plan: Plan, options: RuntimeOptions): Promise<RuntimeImpl> {
+  const runtime = new RuntimeImpl(plan, loggerOf(plan.server, options), options.resourceLimits);
   await runtime.start();
   return runtime;
 }
@@ -88,6 +66,7 @@ export class RuntimeImpl implements Runtime {
   readonly #freeSlots: number[];
   readonly #placement: Placement;
   readonly #watch: WatchSpec;
+  readonly #governor: Governor | undefined;
   #isDraining = false;
   #drained: Promise<void> | undefined;
   #failure: string | undefined;
@@ -99,7 +78,6 @@ export class RuntimeImpl implements Runtime {
     this.log = log;
     this.#clock = createClock();
     this.#mesh = createMesh(plan, randomUUID(), this.#clock.baseNs);
-    this.#hub = new Hub(plan, this.#mesh, this.#clock);
     this.#freeSlots = Array.from({ length: plan.server.maxCalls }, (_, slot) => slot);
     this.#placement = new Placement(plan);
     this.metricsRegistry = createMetrics({
@@ -108,18 +86,21 @@ export class RuntimeImpl implements Runtime {
       capacity: plan.server.maxCalls,
     });
     const stats = plan.workers.map((worker) => createLoopStatsBuffer(plan, worker));
-    this.#workers = plan.workers.map(
-      (worker, position) =>
-        new WorkerHandle({
-          plan,
-          mesh: this.#mesh,
-          worker,
-          stats: stats[position]!,
-          host: this.#host(),
-          resourceLimits,
-        }),
-    );
     this.#watch = { metrics: this.metricsRegistry, plan, mesh: this.#mesh, stats };
+    // First: it may throw, and nothing runs yet.
+    this.#governor = createGovernor({
+      ...this.#watch,
+      log,
+      nowMs: () => this.#clock.nowUs() / 1000,
+      callsOn: (worker) => this.#placement.callsOn(worker),
+      openedBefore: (ms) => [...this.#calls.values()].filter(({ openedUs }) => openedUs < ms * 1000).length,
+      onLevel: (graph, level) => this.#degraded(graph, level),
+    });
+    this.#hub = new Hub(plan, this.#mesh, this.#clock);
+    const shared = { plan, mesh: this.#mesh, host: this.#host(), resourceLimits };
+    this.#workers = plan.workers.map(
+      (worker, position) => new WorkerHandle({ ...shared, worker, stats: stats[position]! }),
+    );
     watchRings(this.#watch);
   }
 
@@ -133,24 +114,19 @@ export class RuntimeImpl implements Runtime {
       throw startFailure(this.plan.workers[failed]!.name, (outcomes[failed] as PromiseRejectedResult).reason);
     }
     this.#isStarted = true;
+    this.#governor?.start();
     for (const worker of this.#workers) worker.settled();
   }
 
   async open(graphName: string, options: OpenOptions = {}): Promise<Call> {
-    const graph = this.plan.graphs.find((candidate) => candidate.name === graphName);
-    if (graph === undefined) {
-      const known = this.plan.graphs.map((candidate) => candidate.name).join(", ");
-      throw new SyrinxError("CALL_GRAPH_UNKNOWN", { graph: graphName, known });
-    }
+    const graph = findGraph(this.plan, graphName);
     this.#assertAdmits();
     const chosen = new CallOptions(this.plan, graph, options.nodes ?? {});
-    const inputRateHz = checkRate(options.inputRateHz ?? GRAPH_RATE_HZ);
-    const outputRateHz = options.outputRateHz === undefined ? undefined : checkRate(options.outputRateHz);
-    const slot = this.#freeSlots.shift();
-    if (slot === undefined) {
-      const limit = this.plan.server.maxCalls;
-      throw new SyrinxError("CALL_LIMIT", { limit, retryAfterMs: RETRY_AFTER_MS });
-    }
+    const { inputRateHz = GRAPH_RATE_HZ, outputRateHz } = options;
+    for (const rateHz of [inputRateHz, outputRateHz ?? GRAPH_RATE_HZ]) checkRate(rateHz);
+    const objection = this.objection(graph.name);
+    if (objection !== undefined) throw objection;
+    const slot = this.#freeSlots.shift()!;
     const placement = this.#placement.choose(graph.nodes);
     const callId = options.callId ?? randomUUID();
     const born = this.#hub.words.open(slot);
@@ -183,7 +159,10 @@ export class RuntimeImpl implements Runtime {
       this.#hub.sendMeta(worker, call, undefined, "open", meta);
     }
     this.metricsRegistry.callOpened(graph.name);
+    this.#governor?.opened(graph.name);
     this.log.debug({ callId, graph: graph.name }, "call opened");
+    const level = this.#governor?.level(graph.name) ?? 0;
+    if (level > 0) call.deliver({ type: "load", level });
     return call;
   }
 
@@ -211,12 +190,21 @@ export class RuntimeImpl implements Runtime {
     return this.#workers.map((worker) => worker.status);
   }
 
+  objection(graph: string): SyrinxError | undefined {
+    if (this.#freeSlots.length > 0) return this.#governor?.objection(graph);
+    this.metricsRegistry.callRefused(graph, "slots");
+    return new SyrinxError("CALL_LIMIT", { limit: this.plan.server.maxCalls, retryAfterMs: RETRY_AFTER_MS });
+  }
+
   capacity(): Capacity {
+    const admission = this.#governor?.report();
+    const hasRoom = this.#freeSlots.length > 0 && (admission === undefined || admission.retryAfterMs === 0);
     return {
       maxCalls: this.plan.server.maxCalls,
       activeCalls: this.#calls.size,
-      acceptingCalls: this.readiness().ready && this.#freeSlots.length > 0,
+      acceptingCalls: this.readiness().ready && hasRoom,
       draining: this.#isDraining,
+      ...(admission ?? { source: "off" }),
     };
   }
 
@@ -248,6 +236,7 @@ export class RuntimeImpl implements Runtime {
   }
 
   async #stopWorkers(): Promise<void> {
+    this.#governor?.stop();
     const outcomes = await Promise.all(this.#workers.map((worker) => worker.stop(LIMITS.workerStopMs)));
     this.#hub.stop();
     outcomes.forEach((hasLeft, position) => {
@@ -268,8 +257,15 @@ export class RuntimeImpl implements Runtime {
     this.#calls.delete(call.slot);
     this.#placement.release(known.meta.placement);
     this.#freeSlots.push(call.slot);
-    this.metricsRegistry.callClosed(call.graph, result, (this.#clock.nowUs() - known.openedUs) / 1_000_000);
+    const durationMs = (this.#clock.nowUs() - known.openedUs) / 1000;
+    this.metricsRegistry.callClosed(call.graph, result, durationMs / 1000);
+    this.#governor?.closed(call.graph, durationMs);
     this.log.debug({ callId: call.callId, graph: call.graph, result }, "call closed");
+  }
+
+  #degraded(graph: string, level: number): void {
+    this.log.info({ graph, level }, "graph is degraded by load");
+    for (const { call } of [...this.#calls.values()]) if (call.graph === graph) call.deliver({ type: "load", level });
   }
 
   #openCalls(worker: number): OpenRecord[] {
@@ -285,9 +281,7 @@ export class RuntimeImpl implements Runtime {
       nowMs: () => this.#clock.nowUs() / 1000,
       started: (worker, report, restarts) => this.#workerStarted(worker, report, restarts),
       restarting: (worker, reason) => {
-        const actors = worker.nodes.map((node) => this.plan.nodes[node]!.actor);
-        this.metricsRegistry.workerRestarted(actors, reason.includes("memory") ? "out_of_memory" : "exception");
-        this.metricsRegistry.workerState(worker.name, "restarting");
+        tellRestarting(this.#watch, worker, reason);
         this.log.error({ worker: worker.name, reason }, "worker died and is restarted");
       },
       failed: (worker, reason) => this.#workerFailed(worker, reason),
@@ -300,15 +294,7 @@ export class RuntimeImpl implements Runtime {
     restarts: number,
   ): void {
     const { device, description, loadMs } = report;
-    watchWorker(this.#watch, this.plan.workers.indexOf(worker), device);
-    this.metricsRegistry.workerState(worker.name, "running");
-    const model = this.plan.models.find((candidate) => candidate.name === worker.model);
-    if (model !== undefined) {
-      const sha256 = /sha256 ([0-9a-f]+)/.exec(description)?.[1];
-      const seconds = loadMs / 1000;
-      const loaded = { model: model.name, family: model.family, device, seconds };
-      this.metricsRegistry.modelLoaded(sha256 === undefined ? loaded : { ...loaded, sha256 });
-    }
+    tellStarted(this.#watch, worker, report);
     this.log.info({ worker: worker.name, device, description, loadMs: Math.round(loadMs), restarts }, "worker runs");
   }
 
@@ -326,11 +312,3 @@ export class RuntimeImpl implements Runtime {
 /** What a refused client is told to wait. */
 const RETRY_AFTER_MS = 1_000;
 const DRAIN_LOOK_MS = 20;
-
-function checkRate(rateHz: number): number {
-  if ((RESAMPLER_RATES_HZ as readonly number[]).includes(rateHz)) return rateHz;
-  throw new SyrinxError("AUDIO_FORMAT_UNSUPPORTED", {
-    format: `${rateHz} Hz`,
-    supported: `${RESAMPLER_RATES_HZ.join(", ")} Hz`,
-  });
-}

@@ -1,7 +1,8 @@
 /** Tells the metrics where the shared memory of a runtime lies. Main thread; once at start, and when a model is open. */
-import type { Plan } from "../config/plan.js";
+import type { Plan, PlanWorker } from "../config/plan.js";
 import { Ring } from "../ring/index.js";
 import { type Metrics, StatsReader, workerSections } from "../telemetry/index.js";
+import type { WorkerReport } from "./control.js";
 import { MAIN_THREAD, type Mesh } from "./mesh.js";
 
 export interface WatchSpec {
@@ -31,9 +32,29 @@ export function watchRings({ metrics, plan, mesh }: WatchSpec): void {
   }
 }
 
+/** A worker runs, for the first time or again. */
+export function tellStarted(spec: WatchSpec, worker: PlanWorker, report: WorkerReport): void {
+  const { metrics, plan } = spec;
+  const { device, description, loadMs } = report;
+  watchWorker(spec, worker, device);
+  metrics.workerState(worker.name, "running");
+  const model = plan.models.find((candidate) => candidate.name === worker.model);
+  if (model === undefined) return;
+  const sha256 = /sha256 ([0-9a-f]+)/.exec(description)?.[1];
+  const loaded = { model: model.name, family: model.family, device, seconds: loadMs / 1000 };
+  metrics.modelLoaded(sha256 === undefined ? loaded : { ...loaded, sha256 });
+}
+
+/** A worker has died, and another takes its place. */
+export function tellRestarting({ metrics, plan }: WatchSpec, worker: PlanWorker, reason: string): void {
+  const actors = worker.nodes.map((node) => plan.nodes[node]!.actor);
+  metrics.workerRestarted(actors, reason.includes("memory") ? "out_of_memory" : "exception");
+  metrics.workerState(worker.name, "restarting");
+}
+
 /** @param device where the worker's model was found to run */
-export function watchWorker({ metrics, plan, stats }: WatchSpec, position: number, device: string): void {
-  const worker = plan.workers[position]!;
+function watchWorker({ metrics, plan, stats }: WatchSpec, worker: PlanWorker, device: string): void {
+  const position = plan.workers.indexOf(worker);
   metrics.watchWorker({
     worker: worker.name,
     reader: new StatsReader(stats[position]!, workerSections(worker.nodes.length)),

@@ -6,6 +6,7 @@
  * (always the configuration). Never a call, a key, an address, a word that somebody said.
  */
 import { type MetricRow, type MetricType, main, node, ring, timed, WORKER, worker } from "./metric-row.js";
+import { TRANSPORT } from "./metric-table-transport.js";
 
 export { METRIC_PREFIX, type MetricRow, type MetricSource, type RingReading } from "./metric-row.js";
 
@@ -43,6 +44,26 @@ const PROCESS = {
 const CALLS = {
   calls_active: main("gauge", "calls", { graph: GRAPH }, "Calls that are open."),
   calls_capacity: main("gauge", "calls", {}, "Call slots of this process; open is refused beyond them."),
+  calls_safe_max: main(
+    "gauge",
+    "calls",
+    { graph: GRAPH },
+    "Calls of a graph that keep its promise beside the others that are open: what admission goes by.",
+  ),
+  capacity_used_ratio: main("gauge", "1", {}, "Share of the capacity plan that the open calls take; 0 without a plan."),
+  degrade_level: main("gauge", "1", { graph: GRAPH }, "How far a graph is degraded because of load, 0 to 3."),
+  predicted_wait_seconds: main(
+    "gauge",
+    "seconds",
+    { graph: GRAPH },
+    "How long frames are predicted to wait for workers at the present load, 99th percentile; 60 for ever.",
+  ),
+  calls_refused_total: main(
+    "counter",
+    "calls",
+    { graph: GRAPH, reason: ["slots", "plan", "estimate", "slow_start", "distress"] },
+    "Calls that admission refused, by why: also counted in admission_rejected_total as `capacity`.",
+  ),
   calls_total: main(
     "counter",
     "calls",
@@ -56,63 +77,6 @@ const CALLS = {
     { reason: ["capacity", "rate_limit", "auth", "draining", "no_worker", "quota", "bad_request", "other"] },
     "Calls and connections that were refused.",
   ),
-};
-
-const TRANSPORT = {
-  ws_connections: main("gauge", "connections", { face: "a face of the configuration" }, "Open WebSockets."),
-  ws_messages_total: main(
-    "counter",
-    "messages",
-    { direction: ["in", "out"], type: ["audio", "control"] },
-    "WebSocket messages.",
-  ),
-  ws_bytes_total: main("counter", "bytes", { direction: ["in", "out"] }, "Payload of WebSocket messages."),
-  ws_buffered_bytes: main("gauge", "bytes", {}, "The most that waited for any one client since the last scrape."),
-  ws_slow_client_total: main(
-    "counter",
-    "1",
-    { action: ["drop", "pause", "close"] },
-    "What was done about clients that read too slowly.",
-  ),
-  ws_fast_client_total: main(
-    "counter",
-    "1",
-    { action: ["pause", "close"] },
-    "What was done about clients that sent faster than real time.",
-  ),
-  ws_protocol_errors_total: main(
-    "counter",
-    "messages",
-    { code: "an error code of docs/ERRORS.md" },
-    "Messages that broke a rule of their protocol.",
-  ),
-  ws_discarded_bytes_total: main("counter", "bytes", {}, "Audio that an interruption kept from being sent."),
-  ws_close_total: main(
-    "counter",
-    "connections",
-    { code: "WebSocket close code from docs/PROTOCOL.md, else `other`", initiator: ["client", "server"] },
-    "Closed WebSockets.",
-  ),
-  ws_handshake_seconds: timed("FRAME", { result: ["ok", "refused"] }, "From upgrade request to its answer."),
-  http_requests_total: main(
-    "counter",
-    "requests",
-    { face: "a face of the configuration", status: "HTTP status; 499: the client went before the answer" },
-    "Requests that a face answered over plain HTTP.",
-  ),
-  http_request_seconds: timed(
-    "TURN",
-    { face: "a face of the configuration" },
-    "From a request to the end of its answer.",
-  ),
-  audio_in_seconds_total: main(
-    "counter",
-    "seconds",
-    { codec: "a codec that the server takes", sample_rate: "in Hz, one of the usual rates, else `other`" },
-    "Audio received from callers.",
-  ),
-  audio_out_seconds_total: main("counter", "seconds", OF_MODEL, "Audio sent to callers, by voice."),
-  audio_gap_seconds_total: main("counter", "seconds", { graph: GRAPH }, "Received audio that a full ring lost."),
 };
 
 const TURNS = {

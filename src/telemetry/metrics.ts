@@ -68,6 +68,7 @@ const DIGEST_DIGITS = 12;
 const REASON_OF_CODE: Readonly<Record<string, RejectReason>> = {
   CALL_LIMIT: "capacity",
   CALL_OVERLOADED: "capacity",
+  CAPACITY_EXCEEDED: "capacity",
   CALL_WORKER_FAILED: "no_worker",
   PROTOCOL_FLOOD: "rate_limit",
   RUNTIME_CLOSED: "draining",
@@ -149,6 +150,21 @@ export class Metrics {
     this.#main.move("calls_active", { graph }, -1);
     this.#main.add("calls_total", { graph, result });
     this.#main.observe("call_duration_seconds", { graph }, seconds);
+  }
+
+  callRefused(graph: string, reason: LabelsOf<"calls_refused_total">["reason"]): void {
+    this.#main.add("calls_refused_total", { graph, reason });
+  }
+
+  /** @param waitSeconds predicted; capped, as a gauge of infinity spoils every sum */
+  graphLoad(graph: string, level: number, waitSeconds: number, safeMax: number): void {
+    this.#main.set("degrade_level", { graph }, level);
+    this.#main.set("predicted_wait_seconds", { graph }, Math.min(60, waitSeconds));
+    this.#main.set("calls_safe_max", { graph }, safeMax);
+  }
+
+  capacityUsed(share: number): void {
+    this.#main.set("capacity_used_ratio", {}, share);
   }
 
   /** @param reason one of the listed reasons, or the error code that the refused client was told. */

@@ -28,6 +28,9 @@ export const WORKER_STATS = {
   modelOverruns: COUNTER,
   /** Mean |predicted − actual| of late, as a share of the actual time. */
   stepErrorShare: GAUGE,
+  /** By the model's table of step times: seconds of a step that do not depend on its rows, and of each row. 0: unknown. */
+  stepFixedSeconds: GAUGE,
+  stepRowSeconds: GAUGE,
 } as const satisfies StatsLayout;
 
 export const NODE_STATS = {

@@ -122,9 +122,16 @@ export function refuseUpgrade(
 }
 
 /** The error as every HTTP answer of the server says it. */
-export function errorBody(error: SyrinxError): { readonly error: object } {
-  const { code, message, hint, retryable } = error;
-  return { error: { code, message, hint, retryable } };
+export function errorBody(error: SyrinxError): { readonly error: object; readonly retry_after_ms?: number } {
+  const { code, message, hint, retryable, detail } = error;
+  const told = { error: { code, message, hint, retryable } };
+  return typeof detail.retryAfterMs === "number" ? { ...told, retry_after_ms: detail.retryAfterMs } : told;
+}
+
+/** The value of `retry-after`: whole seconds, not too soon. */
+export function retryAfterOf({ detail }: SyrinxError): string {
+  const ms = typeof detail.retryAfterMs === "number" ? detail.retryAfterMs : 1_000;
+  return String(Math.max(1, Math.ceil(ms / 1000)));
 }
 
 /** The path of a request target, without its query. */

@@ -10,7 +10,7 @@ import type { Doorkeeper, Visit } from "./auth.js";
 import type { CallSocket } from "./call-socket.js";
 import { faceRequestOf } from "./face-request.js";
 import type { Face, FaceCodec, FaceRequest, GraphFacts, ServerFacts } from "./faces/face.js";
-import { errorBody, notFound, pathOf, refuseUpgrade } from "./http.js";
+import { errorBody, notFound, pathOf, refuseUpgrade, retryAfterOf } from "./http.js";
 import type { TransportLimits } from "./limits.js";
 import type { TransportMetrics } from "./metrics.js";
 import { withReceipts } from "./receipt-message.js";
@@ -35,6 +35,15 @@ export interface Guest {
   readonly refusal: SyrinxError | undefined;
 }
 
+/** What admission must know of an upgrade request. */
+export interface Wish {
+  readonly face: Face;
+  /** Absent: not known yet. */
+  readonly graph: string | undefined;
+  /** The client can read an answer by HTTP. */
+  readonly isReadable: boolean;
+}
+
 export interface ReceptionSetup {
   readonly routes: Routes;
   readonly graphs: ReadonlyMap<string, GraphFacts>;
@@ -44,8 +53,8 @@ export interface ReceptionSetup {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: TransportMetrics;
-  /** Why nobody may come in now: full, or stopping. */
-  readonly objection: (face: Face) => SyrinxError | undefined;
+  /** Why this call may not come in now: full, or stopping. */
+  readonly objection: (wish: Wish) => SyrinxError | undefined;
   readonly onGuest: (guest: Guest) => void;
 }
 
@@ -55,8 +64,6 @@ interface Knock {
   readonly socket: Duplex;
   readonly head: Buffer;
 }
-
-const RETRY_AFTER_S = "1";
 
 /** Decides about upgrade requests: path, key, origin, room, then the face's own negotiation. */
 export class Reception {
@@ -87,7 +94,7 @@ export class Reception {
     const whole = faceRequestOf(request, path, route, this.#setup.graphs);
     let visit: Visit;
     try {
-      this.#objectTo(request, route.face);
+      this.#objectTo(request, route.face, whole);
       visit = this.#setup.door.admit(whole, route.face.credentialInMessage);
     } catch (error) {
       return this.#refuse(socket, toSyrinxError(error), route, withoutCredentials(whole));
@@ -147,11 +154,14 @@ export class Reception {
   }
 
   /** Throws whatever forbids any upgrade now. Before the key is looked at: a token is not used up in vain. */
-  #objectTo({ headers }: IncomingMessage, face: Face): void {
+  #objectTo({ headers }: IncomingMessage, face: Face, request: FaceRequest): void {
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0) {
       throw new SyrinxError("HTTP_REQUEST", { problem: "an upgrade request has a body" });
     }
-    const objection = this.#setup.objection(face);
+    // The native protocol can say it over the socket, which is all that a browser can read. Clients of others take a socket
+    // that opens only to be closed for a broken server, and come back for ever, or never.
+    const isReadable = face.refusal !== undefined || headers.origin === undefined;
+    const objection = this.#setup.objection({ face, graph: wantedGraph(request), isReadable });
     if (objection !== undefined) throw objection;
   }
 
@@ -163,12 +173,18 @@ export class Reception {
     const status = statusOf(error.code);
     const headers: Record<string, string> = {};
     if (status === 401) headers["www-authenticate"] = "Bearer";
-    if (status === 503 || status === 429) headers["retry-after"] = RETRY_AFTER_S;
+    if (status === 503 || status === 429) headers["retry-after"] = retryAfterOf(error);
     const own = knock === undefined ? undefined : route?.face.refusal?.(error, knock);
     if (own === undefined) refuseUpgrade(socket, status, JSON.stringify(errorBody(error)), headers);
     else refuseUpgrade(socket, own.status, own.body, { ...headers, ...own.headers }, own.contentType);
     return false;
   }
+}
+
+/** The graph that the call will have, as far as that is known before the face has looked at the request. */
+function wantedGraph({ query, graph, graphs }: FaceRequest): string | undefined {
+  const asked = query.get("graph") ?? graph ?? (graphs.length === 1 ? graphs[0] : undefined);
+  return asked !== undefined && graphs.includes(asked) ? asked : undefined;
 }
 
 function dropSocket(this: Duplex): void {

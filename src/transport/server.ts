@@ -16,7 +16,7 @@ import { answerHttp, type HttpContext } from "./http.js";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.js";
 import { Listeners } from "./listeners.js";
 import { noMetrics, type TransportMetrics } from "./metrics.js";
-import { type Guest, Reception } from "./reception.js";
+import { type Guest, Reception, type Wish } from "./reception.js";
 import { RestDesk } from "./rest/rest-desk.js";
 import { buildRoutes, type Routes } from "./routes.js";
 import { linkedTo } from "./trace-link.js";
@@ -212,7 +212,7 @@ class CallServer implements RunningServer {
       clock: this.#clock,
       logger: this.#logger,
       metrics: this.#metrics,
-      objection: (face) => this.#objection(face),
+      objection: (wish) => this.#objection(wish),
       onGuest: (guest) => this.#admit(guest),
     });
     const { host = plan.server.host, port = plan.server.port, tls = plan.server.tls } = this.#options;
@@ -252,16 +252,16 @@ class CallServer implements RunningServer {
     };
   }
 
-  /**
-   * The native protocol says over the socket that all slots are taken, because that is what a browser can read. Clients of
-   * others take a socket that opens only to be closed for a broken server, and come back for ever, or never.
-   */
-  #objection(face: Face): SyrinxError | undefined {
+  #objection({ face, graph, isReadable }: Wish): SyrinxError | undefined {
     if (this.#closing !== undefined) return new SyrinxError("RUNTIME_CLOSED");
-    const { maxCalls, activeCalls } = this.#runtime.capacity();
-    const isFull = face.refusal !== undefined && activeCalls >= maxCalls;
-    if (!isFull && this.#connections.size < maxCalls + this.#limits.spareConnections) return undefined;
-    return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
+    const { maxCalls } = this.#runtime.plan.server;
+    if (this.#connections.size >= maxCalls + this.#limits.spareConnections) {
+      return new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 });
+    }
+    const objection = graph === undefined || !isReadable ? undefined : this.#runtime.objection?.(graph);
+    if (objection !== undefined || face.refusal === undefined) return objection;
+    const isFull = this.#runtime.capacity().activeCalls >= maxCalls;
+    return isFull ? new SyrinxError("CALL_LIMIT", { limit: maxCalls, retryAfterMs: 1_000 }) : undefined;
   }
 
   #admit({ socket, codec, face, admission, refusal, headers, messageBytes, idleTimeoutMs, audioLeadMs }: Guest): void {

@@ -122,6 +122,34 @@ describe("stt", () => {
     }
   });
 
+  test("under load there are fewer partials and the same finals, and a batch that is repeated repeats them", async () => {
+    const script = await heard(audioSteps(pcmOf(seeded(1), TALK)), [close()]);
+    const normal = await transcribe(script, { batchMax: 1 });
+    for (const [level, fewer] of [2, 4, 8].entries()) {
+      const run = await transcribe(script, { batchMax: 1, degradeLevel: () => level + 1 });
+      assert.deepEqual(run.of("transcript.final"), normal.of("transcript.final"));
+      const [all, left] = [normal, run].map((each) => each.of("transcript.partial").length) as [number, number];
+      assert.ok(left <= Math.ceil(all / fewer) + 1, `${left} of ${all} at level ${level + 1}`);
+    }
+    // The level moves all the time, and a batch is only repeated when its level was not saved.
+    const moving = (): (() => number) => {
+      let saves = 0;
+      return () => Math.floor(saves++ / 7) % 4;
+    };
+    const undisturbed = await transcribe(script, { batchMax: 1, degradeLevel: moving() });
+    assert.notEqual(undisturbed.of("transcript.partial").length, normal.of("transcript.partial").length);
+    for (let seed = 1; seed <= 8; seed++) {
+      const run = await transcribe(script, {
+        seed,
+        batchMax: 1,
+        killDuring: 0.2,
+        killAfter: 0.2,
+        degradeLevel: moving(),
+      });
+      assert.deepEqual(story(run), story(undisturbed), `seed ${seed}`);
+    }
+  });
+
   test("a model too slow for its deadlines says the same in smaller steps", async () => {
     const scripts: Step[][] = [];
     for (const call of [0, 1, 2, 3]) {

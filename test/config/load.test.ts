@@ -110,6 +110,7 @@ describe("plan of a chain", () => {
       maxCalls: 256,
       apiKeys: undefined,
       idleTimeoutMs: 300_000,
+      admission: { mode: "plan", slo: { finalP95Ms: 300, ttfaP95Ms: 250, lagP95Ms: 100 }, degrade: false },
       pull: "never",
       logLevel: "info",
       logContent: false,

@@ -35,6 +35,19 @@ describe("a batch window", () => {
     assert.equal(opened(8).window.waitUs(nowUs), 0, "nothing waits");
   });
 
+  test("waits longer under load: a quarter of the deadline, unless more is configured", () => {
+    let level = 0;
+    const { window, note, nowUs } = opened(100, { waitUs: 0, rowsMax: 64, level: () => level });
+    note(0, nowUs);
+    assert.equal(window.waitUs(nowUs), 0);
+    level = 1;
+    assert.equal(window.waitUs(nowUs), 0);
+    for (level of [2, 3]) assert.equal(window.waitUs(nowUs), 10_000, "of 40 ms");
+    const patient = opened(100, { waitUs: 30_000, rowsMax: 64, level: () => 3 });
+    patient.note(0, patient.nowUs);
+    assert.equal(patient.window.waitUs(patient.nowUs), 30_000);
+  });
+
   test("is looked at again when it should be full, or everybody in it", () => {
     const few = opened(4, { waitUs: 38_000 });
     few.note(0, few.nowUs);

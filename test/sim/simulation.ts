@@ -264,6 +264,7 @@ function observerOf(plan: Plan): LoopObserver {
   const nothing = (): void => {};
   return {
     nodeOfEdge: (edge) => plan.edges[edge]!.to,
+    learned: nothing,
     ran: (_node, batch) => batch.length,
     emitted: nothing,
     stale: nothing,

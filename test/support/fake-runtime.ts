@@ -155,6 +155,8 @@ export class FakeRuntime extends Watched implements Runtime {
   readonly calls: FakeCall[] = [];
   /** What `open` throws, if anything. */
   openError: Error | undefined;
+  /** Why a call of a graph may not come in. */
+  refusal: (graph: string) => SyrinxError | undefined = () => undefined;
   /** `open` waits for this. */
   gate: Promise<void> = Promise.resolve();
   /** Told of each call before it is handed out. */
@@ -184,6 +186,10 @@ export class FakeRuntime extends Watched implements Runtime {
     this.calls.push(call);
     this.changed();
     return call;
+  }
+
+  objection(graph: string): SyrinxError | undefined {
+    return this.refusal(graph);
   }
 
   liveness(): { readonly live: boolean; readonly reason: string } {

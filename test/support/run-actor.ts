@@ -41,6 +41,8 @@ export interface RunOptions {
   /** Chance that the worker dies after a batch, and in the middle of one. */
   readonly killAfter?: number;
   readonly killDuring?: number;
+  /** How far the graph is degraded. Default: not at all. */
+  readonly degradeLevel?: () => number;
 }
 
 /** What an actor emitted or passed on, without its trail. */
@@ -211,6 +213,7 @@ export class ActorRun {
       inputKinds: this.#inputKinds,
       batchMax: 32,
       deadlineUs: 100_000,
+      degradeLevel: () => this.#run.degradeLevel?.() ?? 0,
       log: (level, message, fields) => this.logs.push({ level, message, fields }),
     };
     return this.#definition.create(this.#options, resources);

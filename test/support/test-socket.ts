@@ -1,4 +1,5 @@
 /** A WebSocket client for tests that keeps all it hears, in order, and lets tests wait for it. */
+import type { IncomingHttpHeaders } from "node:http";
 import { type ClientOptions, WebSocket } from "ws";
 import type { ServerMessage } from "../../src/client/messages.js";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/transport/server.js";
@@ -9,12 +10,18 @@ export interface Closed {
   readonly reason: string;
 }
 
+export interface Refused {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
 export class TestSocket extends Watched {
   readonly ws: WebSocket;
   readonly heard: (ServerMessage | Buffer)[] = [];
   readonly closed: Promise<Closed>;
   /** HTTP status, if the upgrade was refused, and its body. */
-  refused: { readonly status: number; readonly body: string } | undefined;
+  refused: Refused | undefined;
   isClosed = false;
 
   constructor(url: string, protocols: string[] = [], options: ClientOptions = {}) {
@@ -39,7 +46,7 @@ export class TestSocket extends Watched {
         body += chunk.toString();
       });
       response.on("end", () => {
-        this.refused = { status: response.statusCode ?? 0, body };
+        this.refused = { status: response.statusCode ?? 0, body, headers: response.headers };
         this.changed();
       });
     });
@@ -68,7 +75,7 @@ export class TestSocket extends Watched {
     return this;
   }
 
-  async refusal(): Promise<{ readonly status: number; readonly body: string }> {
+  async refusal(): Promise<Refused> {
     await this.until(() => this.refused !== undefined);
     return this.refused!;
   }

@@ -43,7 +43,7 @@ describe("a server in front of clients that misbehave", { timeout: 120_000 }, ()
 
   before(async () => {
     timer = await readSample("timer.wav");
-    runtime = await createRuntime(CONFIG, { logLevel: "silent" });
+    runtime = await createRuntime(CONFIG, { logLevel: "silent", admission: "off" });
     server = await startServer(runtime, { port: 0 });
     healthy = await RawClient.connect(server.url, "graph=transcribe");
     const sentence = joined(timer, silence(1_000));

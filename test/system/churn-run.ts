@@ -38,7 +38,7 @@ const FRAME_SAMPLES = 320;
  */
 export async function churn(callCount: number, overSocket: boolean): Promise<ChurnReport> {
   const pcm = await readSample("timer.wav");
-  const runtime = await createRuntime(CONFIG, { logLevel: "silent" });
+  const runtime = await createRuntime(CONFIG, { logLevel: "silent", admission: "off" });
   const server = overSocket ? await startServer(runtime, { port: 0 }) : undefined;
   const open: Open = server === undefined ? () => runtime.open("transcribe") : () => dial(server.url);
   await cycles(open, pcm, overSocket ? callCount / 2 : WARM_UP_CALLS);

@@ -55,7 +55,7 @@ export function startClips(): Promise<RuntimeImpl> {
         ...(models === undefined ? {} : { silero: listen("silero") }),
       },
     },
-    { logLevel: "silent" },
+    { logLevel: "silent", admission: "off" },
   );
 }
 const SILERO = join("vad", "silero_vad_16k_op15.onnx");

@@ -63,8 +63,8 @@ describe("a spoken turn through configs/assistant.yaml", { timeout: 60_000 }, ()
 
   before(async () => {
     const configs = join(packageRoot(), "configs");
-    runtime = await createRuntime(join(configs, "assistant.yaml"), { logLevel: "silent" });
-    ears = await createRuntime(join(configs, "transcribe.yaml"), { logLevel: "silent" });
+    runtime = await createRuntime(join(configs, "assistant.yaml"), { logLevel: "silent", admission: "off" });
+    ears = await createRuntime(join(configs, "transcribe.yaml"), { logLevel: "silent", admission: "off" });
   });
   after(() => Promise.all([runtime.drain(), ears.drain()]));
 

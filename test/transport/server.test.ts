@@ -94,6 +94,25 @@ describe("HTTP", () => {
   });
 });
 
+describe("room", () => {
+  test("a call for which there is none is refused before the upgrade, with when to come again", () =>
+    withServer({}, async ({ runtime, dial }) => {
+      runtime.refusal = (graph) =>
+        graph === "assistant"
+          ? new SyrinxError("CAPACITY_EXCEEDED", { graph, reason: "full", retryAfterMs: 2_300 })
+          : undefined;
+      const { status, headers, body: text } = await dial("graph=assistant").refusal();
+      assert.equal(status, 503);
+      assert.equal(headers["retry-after"], "3", "whole seconds, not too soon");
+      const told = JSON.parse(text) as { error: { code: string; retryable: boolean }; retry_after_ms: number };
+      assert.equal(told.error.code, "CAPACITY_EXCEEDED");
+      assert.equal(told.error.retryable, true);
+      assert.equal(told.retry_after_ms, 2_300);
+      await dial("graph=echo").next("ready");
+      assert.equal(runtime.openCalls, 1, "nothing was opened for the other");
+    }));
+});
+
 describe("keys and origins", () => {
   const keys = { server: { apiKeys: plainKeys("alpha-key", "béta") } };
 

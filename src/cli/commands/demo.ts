@@ -35,7 +35,7 @@ async function demo(options: { readonly file: string }): Promise<void> {
     import("../../runtime/runtime.js"),
     import("../../transport/server.js"),
   ]);
-  const runtime = await createRuntime(config, { logLevel: "error" });
+  const runtime = await createRuntime(config, { logLevel: "error", admission: "off" });
   let server: RunningServer | undefined;
   try {
     server = await startServer(runtime, { port: 0, logger: runtime.log });

@@ -42,7 +42,7 @@ async function say(text: string, options: SayOptions): Promise<void> {
     throw new SyrinxError("CLI_OPTION_INVALID", { option: "<text>", value: text, expected: "some text" });
   const { config, voice, speed } = options;
   const { createRuntime } = await import("../../runtime/runtime.js");
-  const runtime = await createRuntime(config ?? builtIn(voice), { logLevel: "error" });
+  const runtime = await createRuntime(config ?? builtIn(voice), { logLevel: "error", admission: "off" });
   try {
     const { graph, node } = speakingNode(runtime.plan, options.graph);
     const call = await runtime.open(graph, {

@@ -64,7 +64,7 @@ async function talk(file: string, options: TalkOptions): Promise<void> {
     return;
   }
   const { createRuntime } = await import("../../runtime/runtime.js");
-  const runtime = await createRuntime(options.config, { logLevel: "error" });
+  const runtime = await createRuntime(options.config, { logLevel: "error", admission: "off" });
   try {
     const graph = options.graph ?? graphWith(runtime.plan, "agent") ?? runtime.plan.graphs[0]!.name;
     const call = await runtime.open(graph);

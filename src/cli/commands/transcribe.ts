@@ -57,7 +57,7 @@ async function transcribe(files: readonly string[], options: TranscribeOptions):
     import("../../runtime/runtime.js"),
   ]);
   const jobs = new Jobs();
-  const runtime = await createRuntime(options.config, { logLevel: "error" });
+  const runtime = await createRuntime(options.config, { logLevel: "error", admission: "off" });
   try {
     const graph = options.graph ?? graphWith(runtime.plan, "stt");
     if (graph === undefined) throw new SyrinxError("CALL_GRAPH_UNKNOWN", { graph: "with a recogniser", known: "none" });

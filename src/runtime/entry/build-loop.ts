@@ -4,7 +4,7 @@ import type { Clock } from "../../base/clock.js";
 import { EDGE_OUT, type Plan, type PlanModel, type PlanNode } from "../../config/plan.js";
 import type { FrameKind } from "../../frames/index.js";
 import type { Model } from "../../models/family.js";
-import { CallWords, type Doorbell, EdgeSequences, StateSlab } from "../../ring/index.js";
+import { CallWords, type Doorbell, EdgeSequences, GraphLevels, StateSlab } from "../../ring/index.js";
 import { BatchWindow } from "../batch-window.js";
 import { HostedNode, type OutEdge } from "../hosted-node.js";
 import { InLink } from "../in-link.js";
@@ -39,6 +39,7 @@ export async function buildLoop(spec: BuildSpec): Promise<{ loop: ActorLoop; nod
   // Main first: what it is told comes before what others make of the same batch.
   const links = mesh.links.filter((link) => link.from === workerIndex).sort((a, b) => a.to - b.to);
   const planned = plan.models.find((candidate) => candidate.name === worker.model);
+  const level = levelOf(plan, mesh, new Set(worker.nodes.map((node) => plan.nodes[node]!.graph)));
   const loop = new ActorLoop({
     workerIndex,
     nodes,
@@ -52,18 +53,34 @@ export async function buildLoop(spec: BuildSpec): Promise<{ loop: ActorLoop; nod
     nowUs,
     graphs: new Map(plan.graphs.map((graph) => [graph.name, graph])),
     observer: spec.observer,
-    window: planned === undefined ? undefined : windowOf(planned, spec.model),
+    window: planned === undefined ? undefined : windowOf(planned, spec.model, level),
     wake: spec.wake,
   });
   return { loop, nodes };
 }
 
-function windowOf({ batchMax, batchWaitMs, batchDeadlineMs }: PlanModel, model: Model | undefined): BatchWindow {
+/** The level of the most degraded of these graphs. Allocates nothing when asked. */
+function levelOf(plan: Plan, mesh: Mesh, graphs: ReadonlySet<string>): () => number {
+  const levels = new GraphLevels(mesh.levels);
+  const indices = plan.graphs.flatMap(({ name }, index) => (graphs.has(name) ? [index] : []));
+  return () => {
+    let most = 0;
+    for (const index of indices) most = Math.max(most, levels.level(index));
+    return most;
+  };
+}
+
+function windowOf(
+  { batchMax, batchWaitMs, batchDeadlineMs }: PlanModel,
+  model: Model | undefined,
+  level: () => number,
+): BatchWindow {
   return new BatchWindow({
     rowsMax: batchMax,
     waitUs: batchWaitMs * 1000,
     deadlineUs: batchDeadlineMs * 1000,
     steps: model?.steps,
+    level,
   });
 }
 
@@ -93,6 +110,7 @@ async function hostNode(spec: BuildSpec, node: PlanNode): Promise<HostedNode> {
     inputKinds: new Set(inEdges.flatMap((edge) => edge.kinds)),
     batchMax: planned?.batchMax ?? plan.server.maxCalls,
     deadlineUs: (planned?.batchDeadlineMs ?? 0) * 1000,
+    degradeLevel: levelOf(plan, mesh, new Set([node.graph])),
     log: spec.log,
   });
   const slab = mesh.slabs[node.index];

@@ -85,6 +85,7 @@ opening.catch(() => undefined);
 
 async function start(opens: readonly OpenRecord[]): Promise<WorkerReport> {
   model = await opening;
+  if (model?.steps !== undefined) observer.learned(model.steps);
   const built = await buildLoop({
     plan,
     mesh,

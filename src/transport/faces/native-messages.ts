@@ -18,6 +18,7 @@ export const OPTIONAL_EVENTS = [
   "audio",
   "alignment",
   "gap",
+  "load",
   "receipt",
 ] as const satisfies readonly OptionalEvent[];
 
