@@ -18,7 +18,7 @@ let server: RunningServer | undefined;
 async function serve(config: object | string, maxCalls: number): Promise<{ readonly url: string }> {
   await importNamed(config);
   const { plan } = loadConfig(config, { coreCount: 16 });
-  const free = { ...plan, server: { ...plan.server, port: 0, maxCalls } };
+  const free = { ...plan, server: { ...plan.server, port: 0, maxCalls, logLevel: "silent" as const } };
   runtime = new RuntimeImpl(free, createLogger({ level: "silent" }), undefined);
   await runtime.start();
   server = await startServer(runtime);
