@@ -124,7 +124,8 @@ export class PacedCall {
         if (event.final) this.#gauge.final(nowMs - this.#sentMs(event.endMs));
         return;
       case "turn":
-        if (event.what === "end") this.#turnEnds.set(event.turnIndex, event.atMs);
+        // A turn that the end of its call cut short waited for less than was meant, and says nothing of the rest.
+        if (event.what === "end" && event.trigger !== "manual") this.#turnEnds.set(event.turnIndex, event.atMs);
         return;
       case "audio":
         if (!this.#firstAudio.has(event.contextId)) this.#began(event.contextId, nowMs);
