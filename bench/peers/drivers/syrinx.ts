@@ -8,7 +8,7 @@ const options = driverOptions();
 const calls = await Calls.open(options);
 const runtime = await createRuntime({
   version: 1,
-  server: { maxCalls: Math.max(options.calls, 1), log: { level: "error" } },
+  server: { maxCalls: Math.max(options.calls, 1), admission: { mode: "off" }, log: { level: "error" } },
   models: { vad: { family: "silero", file: options.model, device: "cpu", batch: { max: 256 } } },
   graphs: { peers: [{ vad: { model: "vad", startMs: 200, stopMs: 200, threshold: 0.7 } }, "echo"] },
 });
