@@ -38,6 +38,13 @@ describe("the shipped configurations", () => {
     assert.ok(buildRoutes(plan).has("/v1/listen"));
   });
 
+  test("the container serves what drop-in does, at the same paths", () => {
+    const file = join(packageRoot(), "deploy", "container.yaml");
+    const { plan } = loadConfig(file, { env: { SYRINX_API_KEYS: "0123456789abcdef0123456789abcdef" }, coreCount: 8 });
+    assert.deepEqual(plan.routes, planOf("drop-in.yaml").routes);
+    assert.ok(buildRoutes(plan).has("/v1/listen"));
+  });
+
   test("echo needs no model", () => {
     const plan = planOf("echo.yaml");
     assert.deepEqual(workers(plan), ["io"]);
